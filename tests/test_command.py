@@ -58,6 +58,15 @@ class TestBadInput:
             ("quote --sample x", "FILE"),
             ("quote missing.json", "missing.json"),
             ("quote --sample --hours nan", "--hours"),
+            ("quote --sample --hours=", "--hours"),
+            ("compare --sample --hours=", "--hours"),
+            ("quote --sample --sort=", "--sort"),
+            ("quote --sample --sort ,", "--sort"),
+            ("quote --sample --why 9000000 --top 3", "--top"),
+            ("quote --sample --why 9000000 --all", "--all"),
+            ("quote --sample --why 9000000 --sort nonsense", "--sort"),
+            ("quote --sample --why 9000000 --columns id", "--columns"),
+            ("quote --sample --why 9000000 --plot x.svg", "--plot"),
             ("quote --sample --hours 0", "--hours"),
             ("quote --sample --hours 0.0001", "--hours"),
             ("quote --sample --hours -1", "--hours"),
@@ -231,6 +240,14 @@ class TestWholeNumbersOfTheCommand:
         told = capsys.readouterr().err
         assert "gpus: need a whole number, got 'four'" in told
 
+    @pytest.mark.parametrize("typed", ["1_0", "８", "٣", "1.0", "", "9" * 5_000, "--1"])
+    def test_only_plain_digits_are_one(
+        self, typed: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit):
+            main(["quote", "--sample", f"--gpus={typed}"])
+        assert "gpus: need a whole number, got " in capsys.readouterr().err
+
 
 LOADED = """
 import sys
@@ -249,6 +266,42 @@ def loaded(*words: str) -> set[str]:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout
     return set(done.stderr.split())
+
+
+def printed(encoding: str, *words: str) -> tuple[int, str]:
+    """Return the exit status and the output of the command where it has an encoding."""
+    done = subprocess.run(
+        [sys.executable, "-m", "numgenius_core", *words],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    assert b"Traceback" not in done.stderr
+    return done.returncode, done.stdout.decode(encoding)
+
+
+class TestAnOutputThatHasFewCharacters:
+    """What its encoding does not have is said in ASCII; an answer for programs loses nothing."""
+
+    @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+    def test_help(self, encoding: str) -> None:
+        for name in ("bid", "charge", "sla"):
+            status, text = printed(encoding, name, "--help")
+            assert (status, text[:6]) == (0, "usage:")
+
+    @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+    def test_answers_for_programs(self, encoding: str) -> None:
+        words = ("quote", "--sample", "--where", "gpu_name!=Ωé")
+        status, text = printed(encoding, *words, "--json")
+        assert (status, json.loads(text)["asked"]["where"]) == (0, "gpu_name!=Ωé")
+        status, text = printed(encoding, *words, "--gpu", "é", "--json")
+        assert (status, json.loads(text)["asked"]["gpu"]) == (1, "é")
+
+    def test_a_history(self, tmp_path: Path) -> None:
+        path = tmp_path / "history.csv"
+        path.write_text("kind,start,end\nrental,1780272000,1783641600\n")
+        words = ("--price", "1", "--claim", "0.99")
+        assert printed("ascii", "sla", "backtest", str(path), *words)[0] == 0
 
 
 class TestTheCommandIsLight:

@@ -96,6 +96,8 @@ class TestLengthsOfTime:
             ("1d 12h", 36),
             ("1d12h", 36),
             ("0.5", Decimal("0.5")),
+            (".5", Decimal("0.5")),
+            ("1d .5h", Decimal("24.5")),
             ("1.5h", Decimal("1.5")),
             ("90min", Decimal("1.5")),
             ("1mo", 720),
@@ -118,6 +120,8 @@ class TestLengthsOfTime:
             "0",
             "0h",
             "0.0001",
+            ".",
+            "1.",
             "1e3",
             "٣d",
             "900000d",
@@ -406,6 +410,28 @@ class TestMaint:
         assert rented[2].startswith("Until then take no new clients")
         assert len(text(capsys, *words, "8").splitlines()) == 2
         assert "--machine: need a machine of the file: 7, 8" in refused(capsys, *words, "9")
+
+
+class TestMachinesThatNoHostHas:
+    """A row has a letter for each GPU: D, R, I or x. What cannot be is a slip in the file."""
+
+    @pytest.mark.parametrize(
+        ("rows", "place"),
+        [
+            (
+                [{"gpu_occupancy": "D D D D D D D"}],
+                ", machine 7, gpu_occupancy: need one of D, R,",
+            ),
+            ([{"gpu_occupancy": "Q x x x"}], ", machine 7, gpu_occupancy: need one of D, R,"),
+            ([{}, {}], ", machine 7: need each machine once, got it twice"),
+        ],
+    )
+    def test_they_are_refused(
+        self, rows: Any, place: str, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        Path(machines).write_text(json.dumps([{**MACHINES[0], **row} for row in rows]))
+        said = refused(capsys, "maint", machines, "--now", "2026-07-31")
+        assert said.startswith(f"numgenius: {machines}{place}")
 
 
 class TestSlicesCompared:
@@ -735,6 +761,52 @@ class TestWhatPeopleTypeIsAnsweredInTheirWords:
         table = [line for line in text(capsys, *words, "--sample").splitlines() if " × " in line]
         assert len(table) > 2
         assert max(map(len, table)) <= 80
+
+    def test_a_file_of_another_kind_names_the_command_that_takes_it(
+        self, capsys: pytest.CaptureFixture[str], machines: str, tmp_path: Path
+    ) -> None:
+        assert refused(capsys, "quote", machines).endswith("(numgenius maint takes them)\n")
+        path = tmp_path / "charges.json"
+        row = {"type": "instance", "source": "instance-7", "amount": 0, "start": 0, "end": 0}
+        path.write_text(json.dumps([row]))
+        for command in ("quote", "maint"):
+            assert refused(capsys, command, str(path)).endswith("--charges --raw prints them\n")
+        path.write_text("a,b\n1,2\n")
+        assert "column map" not in refused(capsys, "quote", str(path))
+
+    def test_prices_are_dollars(self, capsys: pytest.CaptureFixture[str]) -> None:
+        words = ("sla", "fee", "--price", "1000000", "--claim", "0.99", "--target", "0.99")
+        assert refused(capsys, *words).endswith("got $1000000.00 + $461953.125\n")
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "quote",
+            "compare",
+            "maint",
+            "bid",
+            "preview",
+            "sla advise --price 1",
+            " ".join((*CHARGE, "--fit")),
+        ],
+    )
+    def test_standard_input_has_one_name(
+        self, words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
+        assert refused(capsys, *words.split(), "-").startswith("numgenius: standard input: need ")
+
+    def test_a_fault_of_a_history_names_its_file(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "history.csv"
+        path.write_text(
+            "kind,start,end\nrental,1780272000,1783641600\noutage,1780617600,1780635600\n"
+            "outage,1780624800,1780639200\n"
+        )
+        for words in (("backtest", "--claim", "0.99"), ("advise",)):
+            said = refused(capsys, "sla", *words, str(path), "--price", "1")
+            assert said.startswith(f"numgenius: {path}, outages: need no outage that overlaps")
 
 
 class TestASweepThatIsInterrupted:

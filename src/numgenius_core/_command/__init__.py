@@ -130,7 +130,10 @@ def _answer(subcommand: Any, options: Namespace) -> int:
     if options.json:
         import json
 
-        print(json.dumps(result, ensure_ascii=False, indent=2))
+        from numgenius_core._command._table import can_print
+
+        text = json.dumps(result, ensure_ascii=False, indent=2)
+        print(text if can_print(text) else json.dumps(result, indent=2))
     else:
         subcommand.show(result, options)
     sys.stdout.flush()

@@ -17,7 +17,10 @@ _UNITS: Final = {
     **dict.fromkeys(("w", "week", "weeks"), 7 * SECONDS_PER_DAY),
     **dict.fromkeys(("mo", "month", "months"), SECONDS_PER_MONTH),
 }
-_PART: Final = re.compile(r"\s*([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*([a-z]*)\s*", re.IGNORECASE)
+_PART: Final = re.compile(
+    r"\s*([0-9]{1,12}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE
+)
+_WORD: Final = re.compile(r"[a-z]+", re.ASCII | re.IGNORECASE)
 _LONGEST: Final = 100 * 366 * SECONDS_PER_DAY
 _EXAMPLES: Final = "such as 72h, 3d, '2 weeks' or '1d 12h'"
 
@@ -47,6 +50,23 @@ def parse_span(text: str, option: str) -> int:
         RuleViolation: As for :func:`parse_hours`, but for none at all; a number without a unit.
     """
     return _seconds(text, option, f"a length of time with its unit, {_EXAMPLES}", None, least=0)
+
+
+def parse_days(text: str, option: str) -> int:
+    """Return a length of time in seconds that is the same at every date: without months.
+
+    Args:
+        text: Numbers with their units, as for :func:`parse_span`.
+        option: What an error calls it.
+
+    Raises:
+        RuleViolation: As for :func:`parse_span`; months, whose length depends on their date.
+    """
+    need = "a length of time with its unit, such as 30d, '2 weeks' or '1d 12h'"
+    words = {word.lower() for word in _WORD.findall(text)}
+    if "m" in words or any(_UNITS.get(word) == SECONDS_PER_MONTH for word in words):
+        raise RuleViolation(option, f"{need} (a month's length depends on its date)", repr(text))
+    return _seconds(text, option, need, None, least=0)
 
 
 def _seconds(text: str, option: str, need: str, bare: int | None, least: int = 1) -> int:

@@ -14,7 +14,7 @@ from numgenius_core._command._reading import instant, share, source_of
 from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core._terms import LOWEST_BID
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.intervals import after
 from numgenius_core.planning import (
     BidPlan,
@@ -28,6 +28,8 @@ from numgenius_core.wire.machines import HostMachine, read_machines
 
 _BIDS: Final = 8
 _MOST_NAMED: Final = 12
+_USES: Final = frozenset("DRIx")
+"""What a GPU of a row is: on demand, reserved, interruptible, not rented."""
 
 
 def compare_bids(options: Namespace) -> dict[str, Any]:
@@ -136,6 +138,7 @@ def plan_maintenance(options: Namespace) -> dict[str, Any]:
     seconds = parse_hours(options.hours)
     fee = share("--platform-fee", options.platform_fee, below_one=True)
     machines = read_machines(source_of(options.file), platform_fee=fee).rows
+    _check_machines(machines, "standard input" if options.file == "-" else options.file)
     if options.machine is not None:
         ids = [one.machine.id for one in machines]
         machines = tuple(one for one in machines if one.machine.id == options.machine)
@@ -148,6 +151,19 @@ def plan_maintenance(options: Namespace) -> dict[str, Any]:
         "hours": decimal_text(_hours(seconds)),
         "machines": rows,
     }
+
+
+def _check_machines(machines: Sequence[HostMachine], file: str) -> None:
+    """Refuse what no host has: a machine twice, a GPU too many, a use that no GPU has."""
+    seen: set[int] = set()
+    for one in machines:
+        where, letters = f"{file}, machine {one.machine.id}", " ".join(one.occupancy)
+        if one.machine.id in seen:
+            raise RuleViolation(where, "each machine once", "it twice")
+        seen.add(one.machine.id)
+        if len(one.occupancy) > one.machine.gpus or not {*one.occupancy} <= _USES:
+            need = f"one of D, R, I and x for each of its {one.machine.gpus} GPUs"
+            raise RuleViolation(f"{where}, gpu_occupancy", need, shown(letters))
 
 
 def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def stay_of(options: Namespace, mode: Mode) -> Stay:
     if options.hours is None and months is not None:
         seconds = _seconds("--months", months, SECONDS_PER_MONTH)
     else:
-        seconds = parse_hours(options.hours or "1")
+        seconds = parse_hours("1" if options.hours is None else options.hours)
     return Stay(
         seconds=seconds,
         mode=mode,
@@ -212,7 +212,7 @@ def _target(text: str) -> Fraction:
 def _seconds(option: str, text: str, per_unit: int) -> int:
     """Return typed hours or months as whole seconds."""
     need = f"a number above zero that makes whole seconds, up to {_LONGEST_STAY} years"
-    number, places = as_fraction_of_ten(text, option, need)
+    number, places = read(option, lambda given: as_fraction_of_ten(given, option, need), text)
     seconds, rest = divmod(number * per_unit, int(10**places))
     if rest or not 0 < seconds <= _LONGEST_STAY * 366 * SECONDS_PER_DAY:
         raise RuleViolation(option, need, text)

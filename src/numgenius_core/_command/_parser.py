@@ -74,7 +74,9 @@ class Parser(ArgumentParser):
         if not message or file is None:
             return
         if file is not sys.stderr:
-            file.write(message)
+            from numgenius_core._command._table import plain
+
+            file.write(plain(message))
             return
         from numgenius_core._command._saying import say
 

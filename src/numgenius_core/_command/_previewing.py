@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import warnings
 from argparse import Namespace
+from datetime import timedelta
 from typing import Any, Final
 
+from numgenius_core._command._durations import parse_days
 from numgenius_core._command._reading import instant, read, share, source_of
-from numgenius_core._command._table import print_table
+from numgenius_core._command._table import plain, print_table
 from numgenius_core._command._texts import instant_text, text_of
 from numgenius_core._json.packings import bytes_of
 from numgenius_core._numbers import exact_number
@@ -16,7 +18,6 @@ from numgenius_core.contracts import Extended, Raise, Unchanged
 from numgenius_core.contracts.extension import ExtensionVerdict
 from numgenius_core.errors import InvalidDocument, RuleViolation, shown
 from numgenius_core.ids import MachineId
-from numgenius_core.intervals import fixed_duration, parse_duration
 from numgenius_core.market import MachineState, Market, commands as do, views
 from numgenius_core.market.journal import market_from_json
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
@@ -143,7 +144,7 @@ def _terms(options: Namespace) -> dict[str, Any]:
     if options.end is not None:
         found["end"] = instant(options.end, "--end")
     if options.rolling is not None:
-        found["rolling"] = fixed_duration(parse_duration(options.rolling, "--rolling"), "--rolling")
+        found["rolling"] = timedelta(seconds=parse_days(options.rolling, "--rolling"))
     return found
 
 
@@ -211,9 +212,10 @@ def show(result: dict[str, Any], options: Namespace) -> None:
     else:
         print(_no_contract(result, dated=bool(options.end or options.rolling)))
     for each in result["others"]:
-        print(f"{each['what']} ({each['whose']}): {each['becomes']} {each['why']}".rstrip())
+        line = f"{each['what']} ({each['whose']}): {each['becomes']} {each['why']}"
+        print(plain(line.rstrip()))
     for note in result["notes"]:
-        print(f"note: {note}")
+        print(plain(f"note: {note}"))
 
 
 def _no_contract(result: dict[str, Any], *, dated: bool) -> str:

@@ -26,7 +26,7 @@ from numgenius_core._command._rows import (
 from numgenius_core._command._saying import say
 from numgenius_core._command._table import plain, print_table
 from numgenius_core._numbers import decimal_text
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote
@@ -125,7 +125,10 @@ def counted(asked: Asked, ranking: Ranking) -> dict[str, Any]:
 def _ordered(found: list[Found], text: str, stay: Stay, now: datetime) -> list[Found]:
     """Return the offers in the order asked for; what is equal in it is ordered by its total."""
     found = sorted(found, key=_total)
-    for word in reversed([word.strip() for word in text.split(",") if word.strip()]):
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise RuleViolation("--sort", "names of columns or fields with commas between", shown(text))
+    for word in reversed(words):
         found = _by(found, word, stay, now)
     return found
 

@@ -17,13 +17,24 @@ from numgenius_core._numbers import length_text
 from numgenius_core.errors import InvalidDocument, NumgeniusError, RuleViolation
 
 _PATH: Final = re.compile(r"(?:[A-Za-z_]+\.)?([a-z_]+)")
+_STREAM: Final = re.compile(r"\Astream\b")
 _FRACTION: Final = re.compile(r"Fraction\((-?[0-9]+), ([0-9]+)\)")
+_RATE: Final = re.compile(r"\b(?:Per[A-Z][A-Za-z]+|Money)\('([^']*)'\)")
+_SUM: Final = re.compile(r'got "(\$[^"]*)"')
+_READER: Final = re.compile(r" \(read_(\w+) reads them\)")
+_COMMANDS: Final = {
+    "offers": " (numgenius quote and compare take them)",
+    "machines": " (numgenius maint takes them)",
+}
+"""What commands take the records that another has been given."""
 _DECIMAL: Final = re.compile(r"Decimal\('([^']*)'\)")
 _DAYS: Final = re.compile(r"\b([0-9]+) days?, ([0-9]+):([0-9]{2}):([0-9]{2})\b")
 _LANGUAGES: Final = {"query": "where", "order": "sort"}
 """The options whose text is a small language; a fault has its place in that."""
 _ARGUMENTS: Final = {
     "naive='utc'": "--utc",
+    " (or a column map)": "",
+    "got None": "got none",
     "a column of the time (say which;": "a column of the time (--time says which;",
     "a column of the price (say which;": "a column of the price (--price says which;",
 }
@@ -54,6 +65,8 @@ def line_of(error: NumgeniusError, names: Mapping[str, str], files: frozenset[st
         text = f"{path}: need {error.need}, got {error.got}"
     elif isinstance(error, InvalidDocument):
         text = _faults_of(error)
+    if "-" in files:
+        text = _STREAM.sub("standard input", text)
     return plain(text)
 
 
@@ -73,6 +86,8 @@ def plain(text: str) -> str:
     for argument, option in _ARGUMENTS.items():
         text = text.replace(argument, option)
     text = _FRACTION.sub(lambda found: share(Fraction(int(found[1]), int(found[2]))), text)
+    text = _SUM.sub(r"got \1", _RATE.sub(r"$\1", text))
+    text = _READER.sub(lambda found: _COMMANDS.get(found[1], ""), text)
     text = _DAYS.sub(_length, text)
     return _DECIMAL.sub(r"\1", text)
 

@@ -87,7 +87,9 @@ def run(options: Namespace) -> dict[str, Any]:
 
 def show(result: dict[str, Any], options: Namespace) -> None:
     """Print the same for a person."""
-    print(options.table)
+    from numgenius_core._command._table import plain
+
+    print(plain(options.table))
     if options.question == "backtest" and result["days_left_out"]:
         print(f"{result['days_left_out']:,} days before are left out (--days N looks at more)")
     if options.question == "advise":
@@ -138,19 +140,28 @@ def _fee(options: Namespace) -> tuple[dict[str, Any], str]:
 
 def _read_history(options: Namespace) -> UptimeHistory:
     from numgenius_core._command._reading import source_of
+    from numgenius_core._json.packings import name_of
+    from numgenius_core.errors import RuleViolation
     from numgenius_core.sla import read_history
 
-    return read_history(source_of(options.history))
+    source = source_of(options.history)
+    try:
+        return read_history(source)
+    except RuleViolation as fault:
+        if fault.path.startswith(name_of(source)):
+            raise
+        raise _of_the_file(options, fault) from None
 
 
 def _of_the_file(options: Namespace, fault: RuleViolation) -> RuleViolation:
     """Return a fault of the history, which is that of a file here."""
     from numgenius_core.errors import RuleViolation
 
-    if fault.path != "history":
+    what, _, place = fault.path.partition(".")
+    if what not in ("history", "outage", "rental"):
         return fault
     name = "standard input" if options.history == "-" else options.history
-    return RuleViolation(name, fault.need, fault.got)
+    return RuleViolation(f"{name}, {place}" if place else name, fault.need, fault.got)
 
 
 def _backtest(options: Namespace) -> tuple[dict[str, Any], str]:

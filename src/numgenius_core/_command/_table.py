@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import Final
+
+TYPE_CHECKING = False  # as in the package's own `__init__`: the help needs `plain` alone
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
 
 _PLAIN: Final = str.maketrans(
     {"×": "x", "–": "-", "…": "...", "→": "->", "≤": "<=", "·": "*", "±": "+/-"}
@@ -25,16 +28,28 @@ def width() -> int:
         return _WIDE
 
 
+def can_print(text: str) -> bool:
+    """Return whether the encoding of the output has every character of a text."""
+    try:
+        text.encode(_encoding())
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _encoding() -> str:
+    return sys.stdout.encoding or "utf-8"  # one that has none takes any text
+
+
 def plain(text: str) -> str:
     """Return a text as the output can print it: in ASCII, where it knows no more."""
-    encoding = sys.stdout.encoding or "utf-8"  # one that has none takes any text
+    if can_print(text):
+        return text
+    simple = text.translate(_PLAIN)
     try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
+        return simple.encode(_encoding(), "replace").decode(_encoding())
     except LookupError:
-        return text.translate(_PLAIN)
-    return text
+        return simple
 
 
 def coloured(text: str, code: str) -> str:

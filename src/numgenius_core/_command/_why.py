@@ -32,6 +32,9 @@ _BID: Final = "the bid, which a winner pays; nothing while it is paused"
 
 def run(options: Namespace) -> dict[str, Any]:
     """Return what one offer costs and why, and what speaks against it."""
+    for name in ("top", "all", "sort", "columns", "plot"):
+        if name in options.given or (name == "all" and options.all):
+            raise RuleViolation(f"--{name}", "no --why, which shows one offer", "both")
     mode = Mode(options.mode)
     stay = stay_of(options, mode)
     asked = ask(options, stay)
