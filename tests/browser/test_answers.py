@@ -18,6 +18,7 @@ import renting
 from effort import up_to
 from hosting import machine_fields
 from numgenius_core._command import main
+from numgenius_core.errors import RuleViolation
 from numgenius_core.wire import read_machines
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "try-it.md"
@@ -148,6 +149,43 @@ def test_machines_are_priced_as_clients_pay() -> None:
     told = json.loads(answers.Page().drop("machines", "m.json", row, '{"fee": "25"}'))
     [(name, found)] = told["choices"]
     assert (name, found["price"], found["rented"]) == ("7: 4 × A100", "1.20", "0")
+
+
+ROW: Final = b'[{"id": 7, "gpu_name": "A100", "num_gpus": 4, "listed_gpu_cost": 0.9}]'
+
+
+def test_the_price_of_a_machine_goes_with_the_fee() -> None:
+    page = answers.Page()
+    page.drop("machines", "m.json", ROW, '{"fee": "25"}')
+    form = FIELDS | {"who": "host", "price": "1.20"}
+    assert "prices" not in json.loads(page.answer(json.dumps(form)))
+    assert json.loads(page.answer(json.dumps(form | {"fee": "10"})))["prices"] == ["1.00"]
+    assert "prices" not in json.loads(page.answer(json.dumps(form | {"fee": "10"})))
+    for none in ("x", "100"):
+        found = json.loads(page.answer(json.dumps(form | {"fee": none})))
+        assert "prices" not in found
+        assert found["errors"].keys() == {"fee"}
+    assert json.loads(page.answer(json.dumps(form)))["prices"] == ["1.20"]
+
+
+@pytest.mark.parametrize("fee", ["x", "-1", "100", "101"])
+def test_a_fee_that_is_none_is_told_at_its_field(fee: str) -> None:
+    told = json.loads(answers.Page().drop("machines", "m.json", ROW, json.dumps({"fee": fee})))
+    assert told["errors"].keys() == {"fee", "machines"}
+    assert told["errors"]["fee"].startswith("need a ")
+    assert told["errors"]["fee"].endswith(f", got {fee}")
+    assert told["errors"]["machines"] == "m.json is not read: see the field fee"
+
+
+def test_a_simulation_says_which_fields_it_is_of() -> None:
+    page = answers.Page()
+    form = FIELDS | {"who": "host", "runs": "2", "tries": "2", "days": "1"}
+    found = json.loads(page.begin(json.dumps(form)))
+    while found["more"]:
+        found = json.loads(page.step())
+    assert found["form"] == {name: form[name] for name in found["form"]}
+    assert {"fee", "low", "kwh", "machine_gpus", "end", "runs"} <= found["form"].keys()
+    assert found["form"].keys().isdisjoint({"hours", "now", "rented", "stop", "vacancy"})
 
 
 def test_a_client_is_there_to_the_second_in_which_it_leaves() -> None:
@@ -435,6 +473,10 @@ ODD_FILES: Final = [
     b'[{"id": 1, "gpu_name": "A", "num_gpus":2, "listed_gpu_cost":1, "credit_discount_max": 1.0}]',
     b"time,price\n2026-01-01T00:00,0.5",
     b"a,b\n1,2",
+    b"time,price\n2026-01-01T00:00Z,0.5\n2026-01-02T00:00Z",
+    b'[{"type": "instance", "source": "instance-7", "amount": 0, "start": 0, "end": 0}]',
+    b'[{"type": "payout", "source": "wise", "amount": 0, "start": 0, "end": null}]',
+    b'[{"id": 1, "gpu_name": null, "num_gpus": 2, "listed_gpu_cost": 1.0}]',
     b"PAR1",
     b"ARROW1",
     b"Obj\x01",
@@ -448,8 +490,23 @@ def test_a_file_is_refused_without_a_word_of_python(kind: str, content: bytes) -
     told = json.loads(answers.Page().drop(kind, "mine.json", content, '{"fee": "25"}'))
     for sentence in told.get("errors", {}).values():
         assert not re.search(r"read_\w+|numgenius_core|pandas|\(or |\bsay which|\w\(", sentence)
-        assert not sentence.startswith("text:")
+        assert not re.search(r"\bgot None\b|\w\('|Fraction|column map", sentence)
+        assert not sentence.startswith(("text:", "text,", "text."))
         assert "(save it as" in sentence or not content.startswith((b"PAR1", b"Obj", b"\x89HDF"))
+
+
+@pytest.mark.parametrize(
+    ("need", "got", "told"),
+    [
+        ("a price", "\"PerHour('1000000.00') + PerHour('5')\"", "need a price, got 1000000.00 + 5"),
+        ("one above", "Fraction(1, 1)", "need one above, got 1"),
+        ("one above", "Fraction(1, 4)", "need one above, got 0.25"),
+        ("a text", "None", "need a text, got nothing"),
+        ("offers", "rows (read_charges reads them)", "(this page does not ask for them)"),
+    ],
+)
+def test_no_word_of_python_is_told(need: str, got: str, told: str) -> None:
+    assert fields.sentence(RuleViolation("field", need, got)).endswith(told)
 
 
 def test_a_file_on_the_wrong_box_is_told_its_own() -> None:

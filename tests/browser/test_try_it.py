@@ -276,6 +276,9 @@ def test_tampered_address(page: Any, address: str) -> None:
         told = json.loads(answers.Page().answer(json.dumps(fields(page) | typed)))
         assert page.text_content(f"#wrong-{name}") == told["errors"][name]
         assert typed[name] in told["errors"][name]
+    for name in ("toString", "__proto__", "constructor"):  # fields of no form
+        open_at(page, address, f"{name}=1")
+        assert page.evaluate("location.hash") == ""
     open_at(page, address, "mode=free")
     page.select_option("[name=mode]", "reserved")
     settle(page)
@@ -296,6 +299,34 @@ def test_host(page: Any, address: str) -> None:
     assert page.input_value("[name=price]") == "1.20"
     assert page.input_value("[name=rented]") == "0"
     same(page, answers.Page(), "answer-host")
+
+
+def test_the_price_of_the_file_goes_with_the_fee(page: Any, address: str) -> None:
+    """The file has the host's price: what clients pay is it and the platform's fee."""
+    open_at(page, address, "who=host")
+    give(page, "machines", MACHINES.encode())
+    page.select_option("#tryit-machine", label="8: 8 × A100")
+    settle(page)
+    change(page, "fee", "10")
+    assert page.input_value("[name=price]") == "1.00"
+    same(page, answers.Page(), "answer-host")
+    change(page, "fee", "x")
+    assert page.input_value("[name=price]") == "1.00"
+    change(page, "fee", "25")
+    assert page.input_value("[name=price]") == "1.20"
+    page.select_option("#tryit-machine", label="9: 8 × A100")
+    settle(page)
+    assert page.input_value("[name=price]") == "1.20"
+    change(page, "price", "2")  # which somebody typed
+    change(page, "fee", "10")
+    assert page.input_value("[name=price]") == "2"
+
+
+def test_a_fee_that_is_none_is_told_at_its_field(page: Any, address: str) -> None:
+    open_at(page, address, "who=host&fee=100")
+    give(page, "machines", MACHINES.encode())
+    assert page.text_content("#wrong-fee").endswith("got 100")
+    assert page.text_content("#wrong-machines") == "mine.json is not read: see the field fee"
 
 
 def test_another_machine_of_the_file(page: Any, address: str) -> None:
@@ -346,6 +377,22 @@ def test_simulation_is_cpythons(page: Any, address: str) -> None:
     while found["more"]:
         found = json.loads(known.step())
     assert shown(page, "answer-simulation") == expected(found)
+
+
+def test_a_simulation_of_other_fields_is_an_old_one(page: Any, address: str) -> None:
+    open_at(page, address, "who=host&runs=2&tries=2&days=1")
+    page.click("#tryit-simulate")
+    page.wait_for_selector("#tryit-stop", state="hidden", timeout=60_000)
+    page.wait_for_selector("#answer-simulation details")
+    old = "document.querySelector('#answer-simulation').classList.contains('old')"
+    for name, value in (("kwh", "0.30"), ("machine_gpus", "4"), ("fee", "10")):
+        before = page.input_value(f"[name={name}]")
+        assert not page.evaluate(old)
+        change(page, name, value)
+        assert page.evaluate(old)
+        change(page, name, before)
+    change(page, "vacancy", "9")  # of which no simulation is
+    assert not page.evaluate(old)
 
 
 def test_simulation_can_be_stopped(page: Any, address: str) -> None:
@@ -462,3 +509,26 @@ def test_something_useful_while_python_loads(browser: Any, address: str) -> None
     assert "9000162" in found.text_content("#answer-renter")
     assert "loading" in found.text_content("#tryit-status")
     found.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_stands_in_an_empty_field_can_be_read(page: Any, address: str, theme: str) -> None:
+    """WCAG 1.4.3: text has a contrast of 4.5 at least."""
+    open_at(page, address, "gpu=")
+    page.evaluate("(theme) => { document.body.dataset.theme = theme; }", theme)
+    colours = page.evaluate(
+        """() => { const field = document.querySelector("[name=gpu]");
+        return [getComputedStyle(field, "::placeholder"), getComputedStyle(field)].map(
+        (style, index) => (index ? style.backgroundColor : style.color)
+        .match(/[0-9.]+/g).map(Number)); }"""
+    )
+    light, dark = sorted(map(luminance, colours), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
+    page.evaluate("() => { document.body.dataset.theme = 'auto'; }")
+
+
+def luminance(colour: list[float]) -> float:
+    """Return the relative luminance of a colour, by WCAG."""
+    parts = [each / 255 for each in colour[:3]]
+    linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
+    return sum(w * x for w, x in zip((0.2126, 0.7152, 0.0722), linear, strict=True))

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fields import BadField, Form, sentence
-from hosting import Simulation, host, machine_fields
+from hosting import BELOW_ALL, Simulation, host, machine_fields
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.wire import Reading, read_machines, read_offers, read_sample
 from renting import price_record, rent
@@ -34,6 +34,7 @@ class Page:
         self._market = read_sample()
         self._record: dict[str, Any] | None = None
         self._simulation: Simulation | None = None
+        self._machines: tuple[bytes, str] | None = None  # a file, and the fee its prices have
 
     def drop(self, kind: str, name: str, content: bytes, text: str = "{}") -> str:
         """Take a file, and return what is in it; a file that cannot be read changes nothing.
@@ -48,9 +49,12 @@ class Page:
         try:
             return json.dumps(self._take(kind, name, content, Form(json.loads(text))))
         except BadField as fault:
-            return json.dumps({"errors": {kind: fault.sentence}})
+            errors = {fault.field: fault.sentence}
+            if fault.field != kind:  # the file has no fault
+                errors[kind] = f"{name} is not read: see the field {fault.field}"
+            return json.dumps({"errors": errors})
         except NumgeniusError as fault:
-            told = re.sub("^text(?=:)", lambda _: name, sentence(fault))
+            told = re.sub(r"\Atext(?=[:,.])", lambda _: name, sentence(fault))
             return json.dumps({"errors": {kind: told}})
 
     def _take(self, kind: str, name: str, content: bytes, form: Form) -> dict[str, Any]:
@@ -61,6 +65,7 @@ class Page:
                 self._market, told = self._offers(content)
             elif kind == "machines":
                 choices, told = _machines(content, form)
+                self._machines = content, form.text("fee")
             else:
                 self._record, told = price_record(content), "a record of prices"
         return {"text": f"{name}: {told}", "choices": choices}
@@ -93,9 +98,24 @@ class Page:
     def _answer(self, form: Form) -> dict[str, Any]:
         answers = {
             "renter": lambda: rent(self._market, form, self._record),
-            "host": lambda: host(form),
+            "host": lambda: self._host(form),
         }
         return form.choice("who", answers)()
+
+    def _host(self, form: Form) -> dict[str, Any]:
+        """Return the answers for a host, and where the fee is another, what clients pay then."""
+        found, fee = host(form), form.text("fee")
+        if self._machines is None or fee == self._machines[1]:
+            return found
+        content, _ = self._machines
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                choices, _ = _machines(content, form)
+        except (BadField, NumgeniusError):
+            return found  # whose field says why
+        self._machines = content, fee
+        return {**found, "prices": [fields["price"] for _, fields in choices]}
 
     def begin(self, text: str) -> str:
         """Begin to simulate what a form asks for, in the place of what was simulated before."""
@@ -116,6 +136,8 @@ class Page:
 def _machines(content: bytes, form: Form) -> tuple[list[tuple[str, dict[str, str | None]]], str]:
     """Return the machines of a file, each with what it is called and its fields."""
     fee = form.share("fee") if form.text("fee") else 0
+    if fee == 1:
+        raise BadField("fee", f"need {BELOW_ALL}, got {form.text('fee')}")
     machines = read_machines(content, platform_fee=fee).rows
     if not machines:
         raise BadField("machines", "need a machine, got none")

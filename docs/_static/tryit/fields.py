@@ -23,13 +23,16 @@ _LONGEST_SENTENCE: Final = 1_000
 _ADVICE: Final = {
     r" \(read_offers reads them\)": " (drop it on the box of a renter's market)",
     r" \(read_machines reads them\)": " (drop it on the box of a host's machines)",
-    r" \(read_instances reads them\)": " (this page does not ask for them)",
+    r" \(read_\w+ reads them\)": " (this page does not ask for them)",
     r" \(or a column map\)": "",
     r"\(say which; known are ": "(known are ",
     r"( file) \(\w[\w.]* (?:and \w+ )?reads? it[^)]*\)": r"\1 (save it as JSON or CSV)",
     r" \(or use \w+\)": "",
     r"\b[A-Z]\w+\('([^']*)'\)": r"\1",
+    r'got "([^"]* [+×] [^"]*)"': r"got \1",  # prices, which were text of Python before
+    r"\bgot None\b": "got nothing",
 }
+_FRACTION: Final = re.compile(r"Fraction\((-?[0-9]+), ([0-9]+)\)")
 """What the library tells who writes Python, and what it comes to on a page."""
 
 
@@ -52,6 +55,7 @@ def sentence(fault: NumgeniusError) -> str:
     told = " ".join(str(fault).split())
     for python, page in _ADVICE.items():
         told = re.sub(python, page, told)
+    told = _FRACTION.sub(lambda found: f"{int(found[1]) / int(found[2]):.12g}", told)
     return told[:_LONGEST_SENTENCE]
 
 
@@ -68,10 +72,13 @@ class Form:
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         self._fields = fields
+        self.asked: dict[str, str] = {}
+        """What was asked of it, by the names of the fields: what an answer depends on."""
 
     def text(self, field: str) -> str:
         """Return what a field holds, without blanks around it."""
-        return str(self._fields.get(field, "")).strip()
+        found = self.asked[field] = str(self._fields.get(field, "")).strip()
+        return found
 
     def read(self, field: str, make: Callable[[str], T], need: str = "") -> T:
         """Return what a function of the library makes of a field.

@@ -45,7 +45,7 @@ from numgenius_core.wire import HostMachine
 
 _MINUTE: Final = "%Y-%m-%dT%H:%M"
 _MONDAY: Final = datetime(2026, 1, 5, tzinfo=UTC)
-_BELOW_ALL: Final = "a percentage from 0 to below 100"
+BELOW_ALL: Final = "a percentage from 0 to below 100"
 _GROSS: Final = Weights(contracts=Fraction(1), revenue=Fraction(1, 1_000_000))
 
 
@@ -118,7 +118,7 @@ def _machine(form: Form) -> Machine:
 
 def _prices(form: Form) -> PriceTerms:
     price, fee = form.read("price", PerGpuHour), form.share("fee")
-    return form.read("fee", lambda _: PriceTerms(gpu=price, platform_fee=fee), _BELOW_ALL)
+    return form.read("fee", lambda _: PriceTerms(gpu=price, platform_fee=fee), BELOW_ALL)
 
 
 def _end(form: Form) -> datetime | None:
@@ -141,7 +141,7 @@ def _listing(form: Form) -> Listing:
     return form.read(
         "discount",
         lambda _: evolve(offered, prices=prices, max_discount=discount, end=end),
-        _BELOW_ALL,
+        BELOW_ALL,
     )
 
 
@@ -345,6 +345,7 @@ class Simulation:
         self._outcomes: list[tuple[Outcome, ...]] = [() for _ in self._options]
         self._run: list[Outcome] = []
         self.done = 0
+        self._form = form.asked  # all that it depends on
 
     def step(self) -> None:
         """Simulate the run of one price more; with that of the last one, the run is done."""
@@ -364,7 +365,7 @@ class Simulation:
         found["more"] = self.done < self.runs
         if self.done <= 1 or self._run:  # an interval needs two; within a run nothing is new
             return found
-        return {**found, "sections": self._prices()}
+        return {**found, "sections": self._prices(), "form": self._form}
 
     def _prices(self) -> list[dict[str, Any]]:
         known = Sweep(options=self._options, outcomes=tuple(self._outcomes))

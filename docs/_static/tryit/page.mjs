@@ -5,6 +5,7 @@ const status = $("tryit-status");
 const start = performance.now();
 const refused = {}; // what an address says and a field cannot hold: Python is asked all the same
 let worker, asked = 0, shown = 0, running = 0, Chart;
+let machines = [], simulated = null; // the machines of a file; the fields that a simulation was of
 const defaults = fieldsOf();
 
 function say(text) { status.textContent = text; }
@@ -33,7 +34,7 @@ function fromAddress() {
     else each.value = value;
   }
   const held = fieldsOf();
-  for (const [name, value] of told) if (name in defaults && held[name] !== value) refused[name] = value;
+  for (const [name, value] of told) if (Object.hasOwn(defaults, name) && held[name] !== value) refused[name] = value;
   slide();
 }
 
@@ -171,8 +172,16 @@ function expect(more) {
   document.body.dataset.busy = pending ? "1" : "";
 }
 
+// A simulation that was of other fields is shown as an old one.
+function age() {
+  const fields = fieldsOf();
+  const other = simulated && Object.entries(simulated).some(([name, value]) => (fields[name] ?? "").trim() !== value);
+  $("answer-simulation").classList.toggle("old", Boolean(other));
+}
+
 function ask() {
   slide();
+  age();
   const fields = fieldsOf();
   toAddress(fields);
   for (const each of form.querySelectorAll("[data-who]")) each.hidden = each.dataset.who !== fields.who;
@@ -192,6 +201,8 @@ function slide() {
 }
 
 function simulate() {
+  simulated = null;
+  age();
   if (running) worker.postMessage({ kind: "stop", number: running });
   running = ++asked;
   $("tryit-stop").hidden = false;
@@ -240,6 +251,7 @@ const heard = {
     document.body.dataset.took = String(Math.round(took));
     document.body.dataset.shown = String(shown);
     say(found.errors ? `Not ${found.sections ? "all can be " : ""}answered: see the field.` : `Answered in ${(took / 1000).toFixed(2)} s, on your machine.`);
+    if (found.prices && reprice(found.prices)) again = true;
     if (again) { again = false; ask(); }
     expect(-1);
   },
@@ -247,6 +259,7 @@ const heard = {
     if (number !== running) return;
     const found = answered(text, $("answer-simulation"));
     if (found.errors) return ended("Not simulated: see the field.");
+    if (found.form) { simulated = found.form; age(); }
     $("tryit-progress").hidden = false;
     $("tryit-progress").value = found.share;
     say(`Simulated ${found.done} of ${found.of} runs.`);
@@ -262,11 +275,21 @@ const heard = {
 // What the file does not say is as the page opens, not as the machine before had it.
 function choose(choices) {
   const list = $("tryit-machine");
+  machines = choices;
   list.replaceChildren(...choices.map(([name]) => new Option(name)));
   list.disabled = false;
   list.oninput = () => // before the form hears of it
     fill(choices[list.selectedIndex][1]);
   fill(choices[0][1]);
+}
+
+// With another fee clients pay another price; one that was typed stays.
+function reprice(prices) {
+  const at = $("tryit-machine").selectedIndex, before = machines[at]?.[1].price;
+  machines.forEach(([, fields], index) => { fields.price = prices[index]; });
+  if (!before || form.elements.price.value !== before) return false;
+  form.elements.price.value = prices[at];
+  return prices[at] !== before;
 }
 
 function fill(fields) {
