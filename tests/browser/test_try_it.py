@@ -514,7 +514,7 @@ def test_something_useful_while_python_loads(browser: Any, address: str) -> None
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_what_stands_in_an_empty_field_can_be_read(page: Any, address: str, theme: str) -> None:
     """WCAG 1.4.3: text has a contrast of 4.5 at least."""
-    open_at(page, address, "gpu=")
+    open_at(page, address, f"gpu=&gpus=&hours={len(theme)}")
     page.evaluate("(theme) => { document.body.dataset.theme = theme; }", theme)
     colours = page.evaluate(
         """() => { const field = document.querySelector("[name=gpu]");
