@@ -176,8 +176,8 @@ class TestTheBacktest:
     @pytest.mark.parametrize(
         ("change", "says"),
         [
-            ({"outages": [RECORD["rentals"][0]] * 2}, "history.outages: need no outage"),  # type: ignore[index]
-            ({"rentals": [{"start": "2026-07-01T00:00:00", "end": 9}]}, ""),
+            ({"outages": [RECORD["rentals"][0]] * 2}, ", outages: need no outage"),  # type: ignore[index]
+            ({"rentals": [{"start": "2026-07-01T00:00:00", "end": 9}]}, ".rentals[0].start: need"),
         ],
     )
     def test_refusals_exit_2(
@@ -190,7 +190,7 @@ class TestTheBacktest:
         path = tmp_path / "bad.json"
         path.write_text(json.dumps(RECORD | change))
         assert main(["sla", "backtest", str(path), *self.words]) == 2
-        assert capsys.readouterr().err.startswith(f"numgenius: {says}")
+        assert capsys.readouterr().err.startswith(f"numgenius: {path}{says}")
         assert main(["sla", "backtest", str(tmp_path / "none"), *self.words]) == 2
 
     def test_outages_outside_of_rentals_are_told_of_the_days_asked(
