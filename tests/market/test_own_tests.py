@@ -196,3 +196,25 @@ class TestTheNewerReading:
             Contract(client="h", billed_test=1, **known)  # type: ignore[arg-type]
         with pytest.raises(WrongType, match=r"settings\.own_tests_billed"):
             Settings(own_tests_billed=1)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("all_at_once", [c.TransferCredit, c.PayOut])
+    def test_it_stops_when_the_host_lets_all_go_that_it_earned_meanwhile(
+        self, all_at_once: type
+    ) -> None:
+        """Nothing was booked since the account had nothing: what it earned was something."""
+        w = world(2, prices(1))
+        w.do(c.SetSettings(settings=Settings(own_tests_billed=True)))
+        client = w.rent(1)
+        assert w.market.account(HOST).empty
+        day = 24 * HOUR  # a Friday
+        test = w.rent(1, 1, by=HOST, load=False, at=day)
+        if all_at_once is c.PayOut:
+            let_go = w.names(c.PayOut(account=HOST))
+        else:
+            let_go = w.names(c.TransferCredit(by=HOST, to=ANN, amount=Money(24)))
+        assert let_go[1:] == ["BalanceRanOut", "InstanceStopped"]
+        assert (w.balance(HOST), w.state(test)) == (Money(0), "stopped")
+        w.do(c.Destroy(by=ANN, contract=client))
+        w.do(c.Tick(), 30 * day)
+        assert w.balance(HOST) == Money(0)
+        assert replay(w.events) == w.market == market_from_json(market_to_json(w.market))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -354,7 +355,10 @@ class MarketMachine(CheckedMarket):
             self.run(c.DeleteUnpaid(account=debtor), at)
         elif pick % 8 == 3:
             to = [*ACCOUNTS, NOBODY][pick // 8 % 7]
-            money = Money(["0.01", "3", "5000"][pick % 3])
+            self.model.pass_until(at)
+            purse = self.model.purses.get(name)
+            cents = 1 if purse is None else max(purse.balance // Money("0.01").ticks, 1)
+            money = Money(["0.01", "3", Decimal(cents) / 100][pick % 3])  # or all that is there
             self.run(c.TransferCredit(by=name, to=to, amount=money), at)
         elif pick % 8 == 4:
             friday = at if pick % 5 == 0 else at + (1 - at // DAY) % 7 * DAY

@@ -482,6 +482,8 @@ class Model(VolumeModel, PromiseModel):
             seconds: Turns an instant of the library into seconds.
         """
         self.pass_until(at)
+        for purse in self.purses.values():  # what it earned is something, though all leaves now
+            purse.had = purse.had or purse.balance > 0
         self._id, self._seconds = id, seconds
         name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(command).__name__).lower()
         getattr(self, f"_{name}")(command)

@@ -364,7 +364,8 @@ class Builder:
         ledger.move(at, add, speed)
         if waits:
             account.waiting += waits  # type: ignore[misc]
-        if account.empty and ledger._ticks > 0:
+        if account.empty and (ledger._ticks > 0 or ledger._ticks > add):
+            # It has something, or had until all of it left at once: then it runs out now.
             account.empty = False  # type: ignore[misc]
         if account.charge is not None or account.notice is not None:
             self.put_account(kept_account(account))  # which looks whether it is above them again

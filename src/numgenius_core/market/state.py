@@ -77,7 +77,8 @@ class Account:
         instances: Those it rents that exist, each with its machine.
         volumes: Those it rents that exist, each with its machine.
         waiting: How many of the instances wait for their GPUs.
-        empty: Whether nothing is left and what it rented has been stopped; a new one is empty.
+        empty: Whether its balance ran out, and what it rented was stopped, since it last had
+            something when money moved; a new one is empty.
         charge: The balance at which a card is to be charged; ``None`` is nowhere.
         notice: The balance at which its owner is to be told; ``None`` is nowhere.
         notice_enabled: Whether its owner is told; a notice that is switched off is kept.
