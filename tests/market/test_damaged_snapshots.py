@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from fractions import Fraction
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 
 import pytest
@@ -58,6 +58,29 @@ def _machine(found: Document, number: int = 1) -> Document:
 
 def _account(found: Document, name: str) -> Document:
     return next(each for each in found["accounts"] if each["id"] == name)
+
+
+def _instance(found: Document, index: int) -> Document:
+    return list(_machine(found)["instances"].values())[index]  # type: ignore[no-any-return]
+
+
+def _bid(instance: Document, bid: str) -> None:
+    _put(instance, bid=bid)
+    _put(instance["contract"], bid=bid)
+
+
+def _rates_begun(instance: Document) -> None:
+    later = {"since": "2026-01-15T00:00:00Z", "prices": instance["contract"]["prices"]}
+    _put(instance["contract"], rate_changes=[later])
+    _put(instance, rate_changes_begun=1)
+
+
+def _owing(ledger: Document) -> Document:
+    return ledger | {"amount": "-5.00"}
+
+
+def _went(found: Document) -> Document:
+    return {"at": found["now"], "online": False}
 
 
 def _first(entries: Document) -> Any:
@@ -253,6 +276,102 @@ DAMAGE: dict[str, tuple[Callable[[Document], object], str]] = {
         lambda d: _put(_account(d, ANN)["volumes"], **{"4": 9}),
         "accounts[0].volumes: need volumes that it has, got 4",
     ),
+    "two machines with one listing": (
+        lambda d: _put(_machine(d, 2), number=_machine(d)["number"]),
+        "machines[1].number: need a number of its own, got 9",
+    ),
+    "a listing without a number": (
+        lambda d: _put(_machine(d), number=0),
+        "machines[0].number: need the number of its listing, got 0",
+    ),
+    "a volume offer without a number": (
+        lambda d: _put(_machine(d), volume_number=0),
+        "machines[0].volume_number: need the number of its listing, got 0",
+    ),
+    "an arrival that another one has": (
+        lambda d: _put(_first(_machine(d)["instances"]), arrival=3),
+        "machines[0].instances[5].arrival: need a number of its own, got 3",
+    ),
+    "a bid that nobody made": (
+        lambda d: _put(_instance(d, 2), bid="5.00"),
+        "machines[0].instances[7].bid: need 0.50, as its facts say, got 5.00",
+    ),
+    "a bid that is none": (
+        lambda d: _put(_instance(d, 2), bid=None),
+        "machines[0].instances[7].bid: need 0.50, as its facts say, got none",
+    ),
+    "a bid of nothing": (
+        lambda d: _bid(_instance(d, 2), "0.00"),
+        "machines[0].instances[7].contract.bid: need 0.001 to 32.00 $/hour for 1 GPU(s), got 0.00",
+    ),
+    "a bid above all": (
+        lambda d: _bid(_instance(d, 2), "1000.00"),
+        "machines[0].instances[7].contract.bid: need 0.001 to 32.00 $/hour for 1 GPU(s), got 1000",
+    ),
+    "a discount that nobody prepaid": (
+        lambda d: _put(_instance(d, 0), discount="9/10"),
+        "machines[0].instances[5].discount: need 0, as its facts say, got 9/10",
+    ),
+    "a discount of a contract that nobody prepaid": (
+        lambda d: _put(_instance(d, 0)["contract"], mode="reserved", discount="9/10"),
+        "machines[0].instances[5].contract.discount: need 0, as its facts say, got 9/10",
+    ),
+    "months that nobody prepaid": (
+        lambda d: _put(_instance(d, 0), months="5"),
+        "machines[0].instances[5].months: need 5/12, what 5 months earn, got 0",
+    ),
+    "another discount to be had": (
+        lambda d: _put(_instance(d, 1), max_discount="99/100"),
+        "machines[0].instances[6].months: need ",
+    ),
+    "a state that nothing led to": (
+        lambda d: _put(_instance(d, 0), state="stopped"),
+        "machines[0].instances[5].state: need running, as its facts say, got stopped",
+    ),
+    "rates that have not begun": (
+        lambda d: _rates_begun(_instance(d, 3)),
+        "machines[0].instances[8].rate_changes_begun: need rates that apply by 2026-01-01 00:01:00",
+    ),
+    "an outage of an instance alone": (
+        lambda d: _instance(d, 0)["facts"].append(_went(d) | {"type": "MachineWent"}),
+        "machines[0].instances[5].facts: need that its machine came online last, got that it went",
+    ),
+    "an outage of a volume alone": (
+        lambda d: _first(_machine(d)["volumes"])["outages"].append(_went(d)),
+        "machines[0].volumes[4].outages: need that its machine came online last, got that it went",
+    ),
+    "an outage of a volume before its contract": (
+        lambda d: _first(_machine(d)["volumes"])["outages"].append(
+            _went(d) | {"at": "2025-01-01T00:00:00Z"}
+        ),
+        "machines[0].volumes[4].outages: need when its machine went since the contract, in order",
+    ),
+    "an outage of a volume tomorrow": (
+        lambda d: _first(_machine(d)["volumes"])["outages"].append(
+            _went(d) | {"at": "2026-01-02T00:00:00Z"}
+        ),
+        "machines[0].volumes[4].outages: need an instant up to 2026-01-01 00:01:00+00:00",
+    ),
+    "a volume that began tomorrow": (
+        lambda d: _put(_first(_machine(d)["volumes"])["contract"], start="2026-01-02T00:00:00Z"),
+        "machines[0].volumes[4].outages: need an instant up to 2026-01-01 00:01:00+00:00",
+    ),
+    "a volume that expired before its end": (
+        lambda d: _put(_first(_machine(d)["volumes"]), expired=True),
+        "machines[0].volumes[4].expired: need False before its end, got True",
+    ),
+    "a volume that was deleted": (
+        lambda d: _put(_first(_machine(d)["volumes"]), deleted="2026-01-01T00:00:30Z"),
+        "machines[0].volumes[4].deleted: need none of one that exists, got 2026-01-01 00:00:30",
+    ),
+    "GPUs that a bid has, too": (
+        lambda d: _put(_instance(d, 3), state="running"),
+        "machines[0].instances[8].state: need one that waits for the GPUs that contract 7 has, got",
+    ),
+    "an account with nothing that runs something": (
+        lambda d: _put(_account(d, ANN), empty=True, ledger=_owing(_account(d, ANN)["ledger"])),
+        "accounts[0].empty: need False while instance 5 is running, got True",
+    ),
     "no number given": (
         lambda d: _put(d, last=0),
         "machines[0].number: need a number up to 0, the last one given, got ",
@@ -280,6 +399,11 @@ DAMAGE: dict[str, tuple[Callable[[Document], object], str]] = {
 }
 
 
+@cache
+def _told() -> str:
+    return market_to_json(story().market)
+
+
 class TestDamage:
     """journal.market_from_json: what does not fit together is refused."""
 
@@ -290,7 +414,7 @@ class TestDamage:
     @pytest.mark.parametrize("name", DAMAGE)
     def test_is_refused_with_its_place(self, name: str) -> None:
         damage, said = DAMAGE[name]
-        document = json.loads(market_to_json(story().market))
+        document = json.loads(_told())
         damage(document)
         with pytest.raises(InvalidDocument) as caught:
             market_from_json(json.dumps(document))

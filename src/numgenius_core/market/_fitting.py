@@ -7,7 +7,8 @@ market in which it does not would fail at some later command, or forget to stop 
 The money of a promise is counted twice, in its ledger and by its day: the two must be the same, or
 a later midnight could not be settled. What the document says only once is believed: what of a day
 was the platform's part, when an outage was counted that cost nothing, that a contract began
-earlier than it did, facts that are not there.
+earlier than it did, facts that are not there. What is an event of several that is not there yet is
+believed at the very last instant: a snapshot may be taken in the midst of a command.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from typing import Any, Final
 
 from numgenius_core._terms import PARTS
 from numgenius_core.billing.history import Settled
-from numgenius_core.errors import NumgeniusError, RuleViolation
+from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, MachineId
+from numgenius_core.market._fitting_facts import of_instance, of_volume, past
 from numgenius_core.market._ledger import Ledger, ticks_at
 from numgenius_core.market._promises import counted_until
-from numgenius_core.market.instance import OVER, WAITING, Instance, flow_of
+from numgenius_core.market.instance import HOLDS, OVER, WAITING, Instance, flow_of
 from numgenius_core.market.promise import PromiseState, midnight_after, midnight_before
 from numgenius_core.market.state import Account, MachineState
 from numgenius_core.money import ZERO, Money, money_of
@@ -54,6 +56,7 @@ class Fitting:
         self._machines: dict[MachineId, MachineState] = {each.id: each for each in machines}
         self._accounts: dict[AccountId, Account] = {each.id: each for each in accounts}
         self._parts, self._platform = (machines, accounts), platform
+        self._given = Counter(number for state in machines for number in _numbers_of(state))
         self._rates: Counter[AccountId] = Counter()  # what joins each account a second, in ticks
         self._fees = 0
         for state in machines:
@@ -102,12 +105,15 @@ class Fitting:
             yield RuleViolation(f"{path}.down_since", need, str(state.down_since or "none"))
         yield from self._gone(state, path)
         yield from self._numbers(path, number=state.number, volume_number=state.volume_number)
+        for name, listed in (("number", listing), ("volume_number", state.volume_listing)):
+            if listed is not None and not getattr(state, name):
+                yield RuleViolation(f"{path}.{name}", "the number of its listing", "0")
         yield from self._due(state.due, path)
         yield from self._on_machine(state, path)
 
     def _on_machine(self, state: MachineState, path: str) -> Iterator[RuleViolation]:
         """Yield what does not fit of what is on a machine."""
-        held = 0
+        held, others = 0, list[Instance]()
         for number, instance in state.instances.items():
             place = f"{path}.instances[{number}]"
             yield from self._of_contract(instance.contract, number, state, place, "instances")
@@ -117,9 +123,13 @@ class Fitting:
                 need = f"GPUs of the {state.machine.gpus} that nobody else has"
                 yield RuleViolation(f"{place}.contract.block", need, str(block))
             held |= block.gpu_set if instance.holds else 0
+            if instance.state in HOLDS:
+                yield from self._shared(instance, others, f"{place}.state")
+                others.append(instance)
         for number, volume in state.volumes.items():
             place = f"{path}.volumes[{number}]"
             yield from self._of_contract(volume.contract, number, state, place, "volumes")
+            yield from of_volume(volume, state, self._now, place)
             if volume.flowing(online=state.online) != volume:
                 got = str(volume.flow)
                 yield RuleViolation(f"{place}.flow", "what it costs a second as it is", got)
@@ -129,6 +139,21 @@ class Fitting:
                 need, got = "a contract that it waits for", str(pending.contract.id)
                 yield RuleViolation(f"{place}.contract", need, got)
             yield from self._numbers(place, number=number)
+
+    def _shared(
+        self, instance: Instance, others: list[Instance], path: str
+    ) -> Iterator[RuleViolation]:
+        """Yield who has GPUs that another one has who should have paused by now.
+
+        At the last instant an event of a command may have followed that is not there yet.
+        """
+        gpus = instance.contract.block.gpu_set
+        for other in others:
+            if other.contract.block.gpu_set & gpus:
+                latest = max(_last_of(instance), _last_of(other))
+                if latest < self._now and (instance.yields or other.yields):
+                    need = f"one that waits for the GPUs that contract {other.id} has"
+                    yield RuleViolation(path, need, instance.state.value)
 
     def _of_contract(
         self, contract: Any, number: int, state: MachineState, path: str, kind: str
@@ -158,7 +183,7 @@ class Fitting:
         for volume in instance.volumes:
             if volume not in state.volumes and instance.state not in OVER:
                 yield RuleViolation(f"{path}.volumes", "volumes of its machine", str(volume))
-        yield from self._of_history(instance, f"{path}.facts")
+        yield from of_instance(instance, state, self._now, path)
         flow, promise = instance.flow, instance.promise
         if flow != flow_of(instance, state.online, self._now):
             yield RuleViolation(f"{path}.flow", "what it costs a second as it is", str(flow))
@@ -170,18 +195,6 @@ class Fitting:
             yield from self._of_ledger(place, promise.ledger, flow.escrow.ticks)
             yield from self._of_promise(instance, promise, state, f"{path}.promise")
         yield from self._numbers(path, arrival=instance.arrival, increase=instance.increase)
-
-    def _of_history(self, instance: Instance, path: str) -> Iterator[RuleViolation]:
-        """Yield facts from which no bill can be made: before the contract, or out of order."""
-        try:
-            last = max(
-                (fact.at for fact in instance.history.facts), default=instance.contract.start
-            )
-        except NumgeniusError as fault:
-            yield RuleViolation(path, "what happened since the contract, in order", str(fault))
-            return
-        if last > self._now:
-            yield RuleViolation(path, self._past(), str(last))
 
     def _of_deposit(self, instance: Instance, path: str) -> Iterator[RuleViolation]:
         yield from self._of_ledger(path, instance.deposit, -instance.flow.deposit.ticks)
@@ -245,11 +258,23 @@ class Fitting:
         if account.empty and account.ledger.amount > ZERO:
             need = "False of a balance in which something is left"
             yield RuleViolation(f"{path}.empty", need, "True")
+        yield from self._of_empty(account, f"{path}.empty")
         if account.invoiced_at is not None and account.invoiced_at > self._now:
-            yield RuleViolation(f"{path}.invoiced_at", self._past(), str(account.invoiced_at))
+            yield RuleViolation(f"{path}.invoiced_at", past(self._now), str(account.invoiced_at))
         yield from self._gone(account, path)
         yield from self._of_ledger(f"{path}.ledger", account.ledger, self._rates[account.id])
         yield from self._due(account.due, path)
+
+    def _of_empty(self, account: Account, path: str) -> Iterator[RuleViolation]:
+        """Yield an account with nothing whose instances go on; at the last instant they may yet."""
+        ledger = account.ledger
+        if not account.empty or ledger.since == self._now or ticks_at(ledger, self._now) > 0:
+            return
+        for contract, home in account.instances.items():
+            there = self._machines[home].instances.get(contract) if home in self._machines else None
+            if there is not None and there.claims and not there.contract.is_free_test:
+                need = f"False while instance {contract} is {there.state.value}"
+                yield RuleViolation(path, need, "True")
 
     def _due(self, due: datetime | None, path: str) -> Iterator[RuleViolation]:
         """Yield what should have happened before the last event."""
@@ -263,25 +288,41 @@ class Fitting:
         for name in ("last_destroyed", "last_deleted"):
             last = getattr(part, name)
             if last is not None and last > self._now:
-                yield RuleViolation(f"{path}.{name}", self._past(), str(last))
+                yield RuleViolation(f"{path}.{name}", past(self._now), str(last))
 
     def _numbers(self, path: str, **given: int) -> Iterator[RuleViolation]:
-        """Yield numbers that have not been given yet."""
+        """Yield numbers that have not been given yet, or were given to something else, too."""
         for name, number in given.items():
             if not 0 <= number <= self._last:
                 need = f"a number up to {self._last}, the last one given"
                 yield RuleViolation(f"{path}.{name}", need, str(number))
-
-    def _past(self) -> str:
-        return f"an instant up to {self._now}, that of the last event"
+            elif number and self._given[number] > 1:
+                yield RuleViolation(f"{path}.{name}", "a number of its own", str(number))
 
     def _of_ledger(self, path: str, ledger: Ledger, rate: int) -> Iterator[RuleViolation]:
         """Yield a ledger that holds from after the last event on, or that others do not pay."""
         if ledger.since > self._now:
-            yield RuleViolation(f"{path}.since", self._past(), str(ledger.since))
+            yield RuleViolation(f"{path}.since", past(self._now), str(ledger.since))
         if ledger._speed != rate:
             need = f"${money_of(rate)} a second, what flows"
             yield RuleViolation(f"{path}.rate", need, f"${ledger.rate}")
+
+
+def _numbers_of(state: MachineState) -> Iterator[int]:
+    """Yield the numbers that a machine and what is on it were given; no two are the same."""
+    yield from (state.number, state.volume_number)
+    yield from (window.id for window in state.schedule.windows)
+    yield from state.increases
+    yield from state.volumes
+    for number, instance in state.instances.items():
+        yield number
+        if instance.arrival != instance.contract.id:  # as it is until it starts or bids again
+            yield instance.arrival
+
+
+def _last_of(instance: Instance) -> datetime:
+    """Return when something happened to an instance last."""
+    return max((fact.at for fact in instance.facts), default=instance.contract.start)
 
 
 def _closed(instance: Instance, path: str) -> Iterator[RuleViolation]:
