@@ -358,7 +358,8 @@ class MarketMachine(CheckedMarket):
             self.model.pass_until(at)
             purse = self.model.purses.get(name)
             cents = 1 if purse is None else max(purse.balance // Money("0.01").ticks, 1)
-            money = Money(["0.01", "3", Decimal(cents) / 100][pick % 3])  # or all that is there
+            amounts: list[str | Decimal] = ["0.01", "3", Decimal(cents) / 100]  # or all there is
+            money = Money(amounts[pick % 3])
             self.run(c.TransferCredit(by=name, to=to, amount=money), at)
         elif pick % 8 == 4:
             friday = at if pick % 5 == 0 else at + (1 - at // DAY) % 7 * DAY

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from datetime import datetime
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from numgenius_core._terms import PARTS
@@ -28,6 +29,7 @@ from numgenius_core.market.promise import PromiseState
 from numgenius_core.market.state import Account, MachineState, Market
 from numgenius_core.money import ZERO, Money, money_of
 from numgenius_core.offer import Block, GpuSet
+from numgenius_core.prices.schedules import CurveSchedule
 
 if TYPE_CHECKING:
     from numgenius_core.market._builder import Builder
@@ -171,6 +173,14 @@ def check_prepaid(instance: Instance, client: Account, event: ContractPrepaid) -
         raise RuleViolation("contract", need, f"contract {instance.id}")
     check_there(event.amount, ticks_at(client.ledger, event.at), "balance")
     check_left(instance, event.at)
+    check_discount(instance.max_discount, event.months, event.discount)
+
+
+def check_discount(most: Fraction, months: Fraction, discount: Fraction) -> None:
+    """Refuse another discount than the months earn of the one that was locked."""
+    earned = CurveSchedule(most).discount(months)
+    if discount != earned:
+        raise RuleViolation("discount", f"{earned}, what {months} months earn", f"{discount}")
 
 
 def check_left(instance: Instance, at: datetime) -> None:
