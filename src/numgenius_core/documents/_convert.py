@@ -148,7 +148,7 @@ def structure(kind: Any, data: object, source: str = "document") -> Any:
     """
     codec = _codec(kind)
     if type(data) is dict and isinstance(kind, type) and "type" in data:
-        codec = tagged_codec((kind,), source)
+        codec = tagged_codec((kind,), "kind")  # kept for good, so never by what callers name
     before = READING.set(True)
     try:
         return codec.read(data, kind)
