@@ -16,10 +16,8 @@ tools read (``noqa``, ``type: ignore``) do not count.
 from __future__ import annotations
 
 import ast
-import io
 import re
 import sys
-import tokenize
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,6 +30,11 @@ BRANCHES = (
     *(ast.Assert, ast.match_case),
 )
 EXAMPLE = re.compile(r">>> |```|\.\. (code|doctest|testcode|sourcecode)|::\n")
+# A string, in which there is no comment, or a comment.
+QUOTED = re.compile(
+    r"\"{3}(?:\\[\s\S]|[^\\])*?\"{3}|'{3}(?:\\[\s\S]|[^\\])*?'{3}"
+    r"|\"(?:\\[\s\S]|[^\"\\\n])*\"|'(?:\\[\s\S]|[^'\\\n])*'|#.*"
+)
 FOR_TOOLS = re.compile(r"#[ !]*(noqa|type:|pragma|fmt:|pylint|pyright|mypy|ruff|isort|:|/usr)")
 
 
@@ -54,10 +57,8 @@ def complexity(function: Function) -> int:
 
 def comments(source: str) -> int:
     """Return how many comments a source has for its readers."""
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return sum(
-        token.type == tokenize.COMMENT and not FOR_TOOLS.match(token.string) for token in tokens
-    )
+    found = (match[0] for match in QUOTED.finditer(source))
+    return sum(each[0] == "#" and not FOR_TOOLS.match(each) for each in found)
 
 
 def listed(tree: ast.Module) -> set[str]:
@@ -103,6 +104,11 @@ class Package:
             if path.name == "__init__.py"
         }
         self.trees = {name: ast.parse(source) for name, source in self.sources.items()}
+        self.nodes = {name: [*ast.walk(tree)] for name, tree in self.trees.items()}
+        self.imports = {
+            name: [node for node in nodes if isinstance(node, ast.ImportFrom)]
+            for name, nodes in self.nodes.items()
+        }
         self.open = [name for name in self.trees if not re.search(r"(^|\.)_", name)]
         lists = {name: listed(self.trees[name]) for name in self.open}
         self.faces = {name: names for name, names in lists.items() if names} or {
@@ -117,14 +123,13 @@ class Package:
         for definition in defined(self.trees[module].body):
             if definition.name == name:
                 return definition
-        for node in ast.walk(self.trees[module]):
-            if isinstance(node, ast.ImportFrom):
-                for alias in node.names:
-                    if name == (alias.asname or alias.name) or alias.name == "*":
-                        there = name if alias.name == "*" else alias.name
-                        found = self.find(self.source_of(module, node), there, seen | {module})
-                        if found is not None:
-                            return found
+        for node in self.imports[module]:
+            for alias in node.names:
+                if name == (alias.asname or alias.name) or alias.name == "*":
+                    there = name if alias.name == "*" else alias.name
+                    found = self.find(self.source_of(module, node), there, seen | {module})
+                    if found is not None:
+                        return found
         return None
 
     def source_of(self, module: str, node: ast.ImportFrom) -> str:
@@ -166,7 +171,7 @@ def share(facts: list[bool]) -> str:
 
 def measure(package: Package) -> dict[str, str]:
     """Return what is measured of a package, by what it is."""
-    nodes = [node for tree in package.trees.values() for node in ast.walk(tree)]
+    nodes = [node for each in package.nodes.values() for node in each]
     functions = [node for node in nodes if isinstance(node, Function)]
     classes = [(n.end_lineno or 0) - n.lineno + 1 for n in nodes if isinstance(n, ast.ClassDef)]
     lengths = sorted(body_length(each) for each in functions)

@@ -31,7 +31,8 @@ from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, PriceTerms
 from numgenius_core.maintenance.hours import Recurrence
 from numgenius_core.maintenance.schedule import MachineSchedule, MaintenanceWindow
-from numgenius_core.market.state import Market
+from numgenius_core.market.instance import Instance
+from numgenius_core.market.state import MachineState, Market
 from numgenius_core.money import Money
 from numgenius_core.offer import Block, Offer
 from numgenius_core.planning.market_series import MarketSeries
@@ -63,6 +64,8 @@ from numgenius_core.whatif.outcome import Outcome
 from numgenius_core.whatif.questions import Answer
 from numgenius_core.whatif.scenario import Option, Scenario
 from numgenius_core.whatif.sweeps import Sweep
+
+T = TypeVar("T")
 
 
 @st.composite
@@ -113,6 +116,14 @@ _payouts = st.builds(
 )
 _credits = st.sampled_from([LinearCredit(), LinearCredit([(0, "0.5"), (1, 1)])])
 
+
+def _one_of(tables: st.SearchStrategy[Mapping[Any, T]]) -> st.SearchStrategy[T]:
+    return tables.map(lambda table: [*table.values()]).filter(bool).flatmap(st.sampled_from)
+
+
+_machines = _one_of(markets(most=4).map(lambda market: market.machines))
+_instances = _one_of(_machines.map(lambda machine: machine.instances))
+
 _words = st.sampled_from(["RTX 4090", "host", "gpu"])
 _MADE: Final[Mapping[Any, st.SearchStrategy[Any]]] = {
     int: st.integers(0, 64),
@@ -161,6 +172,8 @@ _MADE: Final[Mapping[Any, st.SearchStrategy[Any]]] = {
     SlaTerms: promises.map(lambda each: SlaTerms(each, each.claim)),
     UptimeHistory: uptime_histories(),
     Market: markets(),
+    Instance: _instances,  # composed of their fields, most of these would be refused
+    MachineState: _machines,
     PriceSeries: price_series(),
     MarketSeries: market_series(),
     FreeSpell: free_spells(),
