@@ -196,16 +196,35 @@ class TestBadInput:
             ("quote --sample --gpu 4090x", 1),  # with a remark
         ],
     )
-    def test_what_cannot_be_said_leaves_the_status(self, words: str, status: int) -> None:
-        command = [sys.executable, "-m", "numgenius_core", *words.split()]
-        heard = subprocess.run(command, capture_output=True, check=False)
-        assert heard.stderr
-        with Path("/dev/full").open("wb") as full:
-            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, check=False)
-        assert (done.returncode, done.stdout) == (status, heard.stdout)
-        closed = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
-        done = subprocess.run(closed, stdout=subprocess.PIPE, check=False)
-        assert (done.returncode, done.stdout) == (status, heard.stdout)
+    def test_what_cannot_be_said_leaves_the_status(
+        self,
+        words: str,
+        status: int,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        def left() -> int | str | None:
+            try:
+                return main(words.split())
+            except SystemExit as end:  # the parser's
+                return end.code
+
+        assert left() == status
+        heard = capsys.readouterr()
+        assert heard.err
+        with Path("/dev/full").open("w", encoding="utf-8") as full:
+            for nowhere in (full, None):  # no room, and closed
+                monkeypatch.setattr(sys, "stderr", nowhere)
+                assert left() == status
+                assert capsys.readouterr().out == heard.out
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk here")
+    @pytest.mark.parametrize("to", ["/dev/full", "&-"])
+    def test_nor_does_python_say_it_when_it_ends(self, to: str) -> None:
+        command = [sys.executable, "-m", "numgenius_core", "slices", "0"]
+        unheard = ["sh", "-c", f'exec "$@" 2>{to}', "sh", *command]
+        done = subprocess.run(unheard, stdout=subprocess.PIPE, check=False)
+        assert (done.returncode, done.stdout) == (2, b"")
 
     def test_an_output_that_is_closed(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

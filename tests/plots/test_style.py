@@ -58,14 +58,14 @@ def ladder() -> Any:
 def heat(*more: str) -> Any:
     texts = [*HOSTILE, *more]
     drawn = plots.sweep_heat_map(
-        [[1 for _ in texts] for _ in texts],
+        [[1] for _ in texts],  # each cell has a text too
         rows=[f"row {text}" for text in texts],
-        columns=[f"column {text}" for text in texts],
+        columns=[f"column {FORMULA}"],
         row_label=f"rows {FORMULA}",
         column_label=f"columns {BROKEN}",
         value_label=f"values {FORMULA}",
     )
-    wanted = [f"{part} {text}" for part in ("row", "column") for text in HOSTILE]
+    wanted = [*(f"row {text}" for text in HOSTILE), f"column {FORMULA}"]
     return drawn, [*wanted, f"rows {FORMULA}", f"columns {BROKEN}", f"values {FORMULA}"]
 
 

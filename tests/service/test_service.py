@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from jsonschema import Draft202012Validator
 
-from effort import examples
+from effort import examples, up_to
 from examples.marketplace.doors import COMMANDS, DOORS, Door, plain
 from examples.marketplace.openapi import document
 from examples.marketplace.paging import page
@@ -1371,14 +1372,18 @@ class TestNothingThatIsSentIsAFaultOfOurs:
             assert answer.json()["msg"]
             assert fuzzed.store.market == before
 
-    @pytest.mark.parametrize("text", HOSTILE, ids=range(5))
-    def test_what_no_database_and_no_answer_can_have(self, fuzzed: Desk, text: str) -> None:
-        """At every door, as each of its parameters, and as each field of its body."""
+    @pytest.mark.parametrize("first", range(up_to(len(HOSTILE), 1)))
+    def test_what_no_database_and_no_answer_can_have(self, fuzzed: Desk, first: int) -> None:
+        """At every door, as each of its parameters, and as each field of its body.
+
+        The texts take turns; in a full run each of them comes to every place.
+        """
+        texts = islice(cycle(HOSTILE), first, None)
         for door in DOORS:
             path = "/api" + door.path.format(number=2**63)
             asked: list[tuple[dict[str, str], str]] = [({}, "{}")]
-            asked += [({name.removesuffix("!"): text}, "{}") for name in door.parameters]
-            body = ", ".join(f'"{name.removesuffix("!")}": {text}' for name in door.fields)
+            asked += [({name.removesuffix("!"): next(texts)}, "{}") for name in door.parameters]
+            body = ", ".join(f'"{name.removesuffix("!")}": {next(texts)}' for name in door.fields)
             asked.append(({}, f"{{{body}}}"))
             for query, sent in asked:
                 answer = fuzzed.client.request(

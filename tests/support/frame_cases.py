@@ -6,6 +6,7 @@ import random
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 from attrs import evolve
@@ -136,7 +137,12 @@ def scalar_quote(row: dict[str, Any]) -> tuple[Quote, PerHour] | None:
 
 def scalar_results(row: dict[str, Any]) -> dict[str, int | None]:
     """Return what the columns must hold in a row without nulls."""
-    answer = scalar_quote(row)
+    return dict(_scalar_results(tuple(row.items())))
+
+
+@cache  # every engine is asked for the same rows
+def _scalar_results(cells: tuple[tuple[str, Any], ...]) -> dict[str, int | None]:
+    answer = scalar_quote(dict(cells))
     if answer is None:
         return dict.fromkeys(RESULTS)
     priced, price = answer
@@ -202,6 +208,21 @@ def reservation_rows(seed: int, count: int, longest: int, dearest: int) -> list[
     return rows
 
 
+@cache  # every engine is asked for the same rows
+def _reserved(gpus: int, price: int, factor: float, prepaid: int, stay: int) -> Quote:
+    each = PerGpuHour.from_steps(price // gpus)
+    offer = Offer(
+        id=OfferId(1),
+        machine=MachineId(1),
+        gpu_name="x",
+        gpus=gpus,
+        prices=PriceTerms(gpu=each, min_bid=PerGpuHour(0), platform_fee=Fraction(1, 3)),
+        max_discount=Fraction(repr(factor)),
+    )
+    length, months = timedelta(seconds=stay), Fraction(prepaid, _MONTH)
+    return quote(offer, length, mode=Mode.RESERVED, months=months)
+
+
 def check_reservations(
     engine: str, longest: int, dearest: int, count: int = up_to(200, 60)
 ) -> None:
@@ -219,20 +240,8 @@ def check_reservations(
         prefix="",
     )
     for row, got in zip(rows, sorted(read(native), key=lambda row: row["i"]), strict=True):
-        each = PerGpuHour.from_steps(row["price"] // row["num_gpus"])
-        offer = Offer(
-            id=OfferId(1),
-            machine=MachineId(1),
-            gpu_name="x",
-            gpus=row["num_gpus"],
-            prices=PriceTerms(gpu=each, min_bid=PerGpuHour(0), platform_fee=Fraction(1, 3)),
-            max_discount=Fraction(repr(row["factor"])),
-        )
-        priced = quote(
-            offer,
-            timedelta(seconds=row["stay"]),
-            mode=Mode.RESERVED,
-            months=Fraction(row["prepaid"], _MONTH),
+        priced = _reserved(
+            row["num_gpus"], row["price"], row["factor"], row["prepaid"], row["stay"]
         )
         want: dict[str, int | None] = {
             kind.value: nanos(amount) for kind, amount in priced.rounded_lines()
