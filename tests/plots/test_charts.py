@@ -346,6 +346,13 @@ class TestLadder:
         )
         assert "$ per GPU-hour" in drawn.get_xlabel()
 
+    def test_offers_of_one_price_lie_beside_each_other_across_their_median(self) -> None:
+        drawn: Any = price_ladder([offer("a", price) for price in ("2", "2", "2", "3", "9")])
+        dots, line = drawn.collections
+        levels = [round(float(y), 9) for x, y in dots.get_offsets() if x == 2]
+        assert len(set(levels)) == len(levels) == 3
+        assert [[*map(float, end)] for end in line.get_segments()[0]] == [[2, -0.4], [2, 0.4]]
+
     def test_quotes_are_drawn_at_what_they_cost(self) -> None:
         pair = evolve(offer("a", "1"), gpus=2, disk_mb=10_000)
         stay: dict[str, Any] = {"mode": Mode.INTERRUPTIBLE, "bid": PerHour(3)}
@@ -499,6 +506,8 @@ class TestBids:
             [4.04, 1.41, 0.95],
             on_demand=PerHour("0.65"),
         )
+        for each in drawn:
+            assert each.get_ylim()[1] > max(each.get_lines()[0].get_ydata())
         # A winner pays its own bid, so this price is not what it pays.
         assert drawn[1].get_ylabel() == "mean price while it runs ($/hour)"
         series = [list(map(float, each.get_lines()[0].get_ydata())) for each in drawn]

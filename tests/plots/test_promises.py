@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
+from numgenius_core._terms import PARTS
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.intervals import Interval
 from numgenius_core.plots import promise_schedules, sla_backtest
@@ -30,12 +32,18 @@ class TestTheSchedules:
         for line, spread in zip(above.lines, ("1", "0.5", "0.2"), strict=True):
             x, y = (list(values) for values in line.get_data())
             assert (x[0], x[-1]) == (70.0, 98.0)
-            top = SlaTerms(Promise("0.98", spread), "0.98")
-            assert y[-1] == pytest.approx(100 * float(OUR_RULES.fee.factor(top)))
-            assert y == sorted(y)
+            promise = Promise("0.98", spread)
+            asked = [
+                SlaTerms(promise, Fraction(round(target * PARTS / 100), PARTS)) for target in x
+            ]
+            assert y == [100 * float(OUR_RULES.fee.factor(terms)) for terms in asked]
         x, y = (list(values) for values in below.lines[0].get_data())
         assert (y[0], y[-1]) == (100.0, 0.0)
-        assert all((paid > 0) == (blend < 90) for blend, paid in zip(x, y, strict=True))
+        whole = 90 * PARTS // 100
+        for blend, paid in zip(x, y, strict=True):
+            parts = round(blend * PARTS / 100)
+            due = OUR_RULES.credit.share(whole, parts) if parts < whole else 0
+            assert paid == pytest.approx(100 * float(due) / PARTS)
 
     def test_a_low_target_is_drawn_from_one_per_cent_on(self) -> None:
         axes: Any = promise_schedules(claim="0.5", target="0.4")

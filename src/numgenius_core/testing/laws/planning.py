@@ -28,7 +28,7 @@ from numgenius_core.whatif.estimate import estimate_mean
 # -- what a bid would have done ----------------------------------------------------------------
 
 _HOLDS: Final = "a price holds from its time stamp to the next; a bid of at least the price runs"
-_MEAN: Final = "a bid that runs pays the price, for the time that it holds"
+_COST: Final = "what runs at a bid costs the recorded price for the time that it holds"
 _STOPS: Final = "an interruption is a change of price at which a bid that ran no longer does"
 _MORE: Final = "the highest bid runs, the others are paused"
 
@@ -47,14 +47,16 @@ def _runs_at_the_price(
     return near("the seconds that it runs", number(running), Fraction(exact), Fraction(0))
 
 
-def _pays_the_price(
+def _costs_the_price(
     implementation: Implementation, series: PriceSeries, bid: PerHour
 ) -> str | None:
     _, paid, _ = implementation(series, bid)
     parts = (
         dollars(price) * length for price, length in _spans(series) if price.steps <= bid.steps
     )
-    return near("what it pays", dollars(paid), sum(parts, Fraction(0)) / SECONDS_PER_HOUR)
+    return near(
+        "the cost at the recorded price", dollars(paid), sum(parts, Fraction(0)) / SECONDS_PER_HOUR
+    )
 
 
 def _stopped_by_the_price(
@@ -91,7 +93,7 @@ BID_OUTCOME: Final = Rule(
     laws=(
         Law(name="higher runs no less", sentence=_MORE, check=_more_runs_more),
         Law(name="it runs at the price", sentence=_HOLDS, check=_runs_at_the_price),
-        Law(name="it pays the price", sentence=_MEAN, check=_pays_the_price),
+        Law(name="its cost is at the recorded price", sentence=_COST, check=_costs_the_price),
         Law(name="a dearer price stops it", sentence=_STOPS, check=_stopped_by_the_price),
     ),
     ours=_our_plan,
