@@ -14,6 +14,7 @@ from typing import Final
 from attrs import evolve
 from hypothesis import strategies as st
 
+from numgenius_core._numbers import PICO
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID
 from numgenius_core.bids.priority import Claim, Rank
 from numgenius_core.billing.history import (
@@ -36,6 +37,7 @@ from numgenius_core.maintenance.schedule import Category, MachineSchedule, Maint
 from numgenius_core.money import TICKS_PER_DOLLAR, ZERO, Money
 from numgenius_core.offer import Block, Offer
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.units import SECONDS_PER_HOUR
 
 EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """The first instant that strategies draw: the beginning of 2026, UTC."""
@@ -380,7 +382,8 @@ def histories(draw: st.DrawFn, longest: int = 120) -> History:
         facts.append(fact)
         if isinstance(fact, Moved):
             state = NEXT[state][fact.event]
-    if any(isinstance(fact, Prepaid) for fact in facts) and draw(st.booleans()):
+    reserved = any(isinstance(fact, Prepaid) for fact in facts)
+    if reserved and draw(st.sampled_from([True, True, False])):
         facts.append(Refunded(at=contract.start + timedelta(seconds=longest), amount=ZERO))
     return History(contract=evolve(contract, rate_changes=tuple(changes)), facts=tuple(facts))
 
@@ -388,13 +391,13 @@ def histories(draw: st.DrawFn, longest: int = 120) -> History:
 @st.composite
 def _short_contracts(draw: st.DrawFn, longest: int) -> Contract:
     end = draw(st.none() | st.integers(2, longest))
-    mode = draw(st.sampled_from([Mode.ON_DEMAND, Mode.INTERRUPTIBLE]))
+    mode = draw(st.sampled_from([Mode.ON_DEMAND, Mode.ON_DEMAND, Mode.INTERRUPTIBLE]))
     size = draw(st.integers(1, 3))
     return Contract(
         id=ContractId(1),
         machine=MachineId(7),
         host=AccountId("host"),
-        client=AccountId(draw(st.sampled_from(["client", "client", "client", "host"]))),
+        client=AccountId(draw(st.sampled_from([*["client"] * 7, "host"]))),
         mode=mode,
         block=Block(start=0, size=size),
         prices=draw(price_terms()),
@@ -411,7 +414,7 @@ def _facts(draw: st.DrawFn, at: datetime, state: InstanceState, contract: Contra
     legal: list[InstanceEvent] = sorted(
         (e for e in NEXT[state] if e is not InstanceEvent.EXPIRED), key=lambda e: e.value
     )
-    if state is InstanceState.LOADING:  # most instances run: what never does costs little
+    if state is InstanceState.LOADING:
         legal = [InstanceEvent.LOADED] * 4 + legal
     choices: list[st.SearchStrategy[Fact]] = [
         st.builds(Moved, at=st.just(at), event=st.sampled_from(legal)),
@@ -422,9 +425,16 @@ def _facts(draw: st.DrawFn, at: datetime, state: InstanceState, contract: Contra
         changes = bids(contract.block.size)
         choices.append(st.builds(Rebid, at=st.just(at), bid=changes))
     elif not contract.is_free_test:
-        amounts = st.integers(1, TICKS_PER_DOLLAR // 50).map(Money.from_ticks)
-        choices.append(st.builds(Prepaid, at=st.just(at), amount=amounts, discount=shares))
-    fact: Fact = draw(st.one_of(choices[0], *choices))
+        # It pays a few seconds, and is soon used up, or more than the instance ever runs.
+        hour = contract.prices.gpu.for_gpus(contract.block.size).steps
+        second = Fraction(hour, PICO * SECONDS_PER_HOUR)
+        paid = st.integers(1, 9) | st.integers(10, 200)
+        amounts = paid.map(lambda n: Money.from_ticks(1 + int(n * second * TICKS_PER_DOLLAR)))
+        prepaid = st.builds(Prepaid, at=st.just(at), amount=amounts, discount=shares)
+        choices += [prepaid] * (8 if state is InstanceState.RUNNING else 1)
+    # Most that load do get to run, since what never does costs little.
+    choices += [choices[0]] * (6 if state is InstanceState.LOADING else 1)
+    fact: Fact = draw(st.sampled_from(choices).flatmap(lambda each: each))
     return fact
 
 

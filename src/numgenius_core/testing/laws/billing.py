@@ -48,8 +48,11 @@ _SECOND: Final = timedelta(seconds=1)
 def _bills(draw: st.DrawFn) -> tuple[History, Interval]:
     """Draw a history and a period of it."""
     history = draw(histories(longest=40))
-    start = history.contract.start + timedelta(seconds=draw(st.integers(0, 30)))
-    return history, Interval(start, start + timedelta(seconds=draw(st.integers(1, 40))))
+    start = draw(st.integers(0, 30))
+    # To the end of the history half of the time: a deposit is paid back in its last second.
+    length = draw(st.just(41 - start) | st.integers(1, 40))
+    begin = history.contract.start + timedelta(seconds=start)
+    return history, Interval(begin, begin + timedelta(seconds=length))
 
 
 class _Meter:
