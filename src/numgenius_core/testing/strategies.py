@@ -372,6 +372,9 @@ def histories(draw: st.DrawFn, longest: int = 120) -> History:
     ]
     facts: list[Fact] = []
     state = InstanceState.LOADING
+    if draw(st.sampled_from([True, True, False])):  # it runs at once
+        facts.append(Moved(at=contract.start, event=InstanceEvent.LOADED))
+        state = InstanceState.RUNNING
     for second in sorted(draw(st.lists(st.integers(0, longest), max_size=10))):
         at = contract.start + timedelta(seconds=second)
         if contract.end is not None and at >= contract.end and state is not InstanceState.DESTROYED:
