@@ -31,7 +31,7 @@ from numgenius_core.intervals import utc
 from numgenius_core.market import commands as c, events as e
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._clock import advance_to
-from numgenius_core.market._concerns import owner_of, subject_of, words_of
+from numgenius_core.market._concerns import CONCERNS, owner_of, subject_of, words_of
 from numgenius_core.market._dispatch import decided, is_command
 from numgenius_core.market._evolution import apply_foreign
 from numgenius_core.market._messages import Order
@@ -105,7 +105,12 @@ class Preview(Tabular):
 
         Args:
             event: One of :attr:`events` or :attr:`due`.
+
+        Raises:
+            WrongType: It is no event.
         """
+        if type(event) not in CONCERNS:
+            raise WrongType("event", "an event of a market", shown(event))
         found = self._whose.get(event)
         return () if found is None else (found,)
 
