@@ -14,9 +14,17 @@ from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval
 from numgenius_core.maintenance import MaintenanceWindow
-from numgenius_core.market import Market, commands as c, events as e, execute, replay
+from numgenius_core.market import (
+    Market,
+    commands as c,
+    events as e,
+    evolve as evolve_market,
+    execute,
+    replay,
+)
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
+from numgenius_core.rates import PerHour
 
 M1, DAY, NOW = MachineId(1), 86_400, second(0)
 WINDOW = MaintenanceWindow(period=Interval(second(3 * DAY), second(3 * DAY + 60)), id=99)
@@ -242,6 +250,25 @@ class TestContradictions:
         w = rented()
         first, second_one = w.rent(1, 1, bid="0.5"), w.rent(1, 1, BOB, bid="0.6", load=False)
         assert (w.state(first), w.state(second_one)) == ("paused", "loading")
+
+    @pytest.mark.parametrize("bid", [0, "0.000999", "64.000001", 1000])
+    def test_no_bid_is_believed_that_no_market_takes(self, bid: str | int) -> None:
+        """$1,000 came before what is rented on demand, and $0 was a KeyError."""
+        w, price, need = world(2, prices(1)), PerHour(bid), "need 0.001 to 64.00 "
+        contract = w.rent(2, bid="0.5")
+        changed = e.BidChanged(
+            at=w.market.now, contract=contract, bid=price, arrival=w.market.last + 1
+        )
+        created = another(w, bid=price)
+        for wrong, path in ((changed, "bid"), (created, "contract.bid")):
+            with pytest.raises(RuleViolation, match=need) as refused:
+                evolve_market(w.market, wrong)
+            assert refused.value.path == path
+            with pytest.raises(RuleViolation, match=need):
+                replay([wrong], w.market)
+        for right in ("0.001", "64"):
+            replay([evolve(changed, bid=PerHour(right))], w.market)
+            replay([another(w, bid=PerHour(right))], w.market)
 
     def test_a_spent_deposit_is_said_when_it_is_spent(self) -> None:
         w = world(1, prices(1), max_discount=Fraction(1, 2))

@@ -16,7 +16,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from numgenius_core._terms import PARTS
+from numgenius_core._terms import NO_FLOOR, PARTS, check_bid_price
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.volumes import VolumeContract
 from numgenius_core.errors import RuleViolation
@@ -120,12 +120,14 @@ def _start_of(window: MaintenanceWindow) -> datetime:
 
 
 def check_created(market: Builder, contract: Contract, at: datetime) -> None:
-    """Refuse a contract of another host or time, or of GPUs that the machine does not have free."""
+    """Refuse a contract of another host, time or bid than can be, or of GPUs that are not free."""
     machine = market.bare(contract.machine)
     check_agreed(machine, contract, at)
     check_block(machine, contract.block)
     if contract.bid is None:  # nor does a host's free test get them
         check_free_gpus(market, contract)
+    else:
+        check_bid_price(contract.bid, contract.block.size, NO_FLOOR, "contract.bid")
 
 
 def check_agreed(machine: MachineState, contract: Contract | VolumeContract, at: datetime) -> None:

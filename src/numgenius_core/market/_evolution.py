@@ -19,6 +19,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from numgenius_core._accrual import accrued
+from numgenius_core._terms import NO_FLOOR, check_bid_price
 from numgenius_core.billing.history import (
     Fact,
     MachineWent,
@@ -99,6 +100,8 @@ def apply_foreign(market: Builder, event: e.Event) -> None:
         raise WrongType("event", "an event of a market", shown(event))
     if event.at < market.now:
         raise RuleViolation("event.at", f"an instant from {market.now} on", str(event.at))
+    if type(event) is e.BidChanged:
+        check_bid_price(event.bid, market.living(event.contract).contract.block.size, NO_FLOOR)
     apply_event(market, event)
 
 
