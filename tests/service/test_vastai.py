@@ -469,7 +469,7 @@ def refused_commands(mine: str, bid: str, taken: str, free: str) -> list[tuple[s
         (OTHER_HOST, "set min-bid 1001 --price 0.2", "the host of machine 1001"),
         (HOST, "set min-bid 1001 --price -1", "price: need $/GPU-hour from 0"),
         (HOST, f"{maint} {past}", "sdate: need an instant after"),
-        (OTHER_HOST, "cancel maint 1001", "machine: need a machine of your own, got 1001"),
+        (OTHER_HOST, "cancel maint 1001", "machine_id: need a machine of your own, got 1001"),
         (BEN, f"create instance {taken} {on_it}", "an offer whose GPUs nobody has rented"),
         (BEN, f"create instance 99 {on_it}", "an offer that is on the market, got 99"),
         (BEN, f"create instance {free} {on_it} --bid_price 0.19", "price: need 0.20 to 64.00"),
