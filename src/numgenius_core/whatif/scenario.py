@@ -90,7 +90,8 @@ class Scenario:
     """What is simulated: what a host lists, who comes, and for how long.
 
     Attributes:
-        listings: One listing of each machine, as published at the start of the horizon.
+        listings: One listing of each machine, as published at the start of the horizon. A promise
+            of uptime is not looked at, since no machine fails here.
         demand: Recorded requests, or a generator of them.
         horizon: The time that is simulated. Every machine is empty when it begins.
         relistings: What the host publishes anew meanwhile.
