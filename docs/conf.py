@@ -56,13 +56,13 @@ nitpick_ignore_regex = [
     # Other packages' names, type variables, and what is machinery.
     (
         r"py:.*",
-        r"(datetime|decimal|fractions|collections|typing|enum|abc|dateutil|os|io|re|concurrent|pathlib)(\..*)?",
+        r"(datetime|decimal|fractions|collections|typing|enum|abc|dateutil|os|io|re|concurrent|pathlib|types)(\..*)?",
     ),
     (r"py:.*", r"(date|time)?(datetime|timedelta|tzinfo|Decimal|Fraction|Enum|ABC|relativedelta)"),
     (r"py:.*", r"(Iterable|Sequence|Mapping|Callable|Any|Self|Final|Traversable|PathLike|IO)"),
     (r"py:.*", r"(int|str|bool|float|bytes|object|tuple|dict|list|set|None|optional|frozenset)"),
     (r"py:.*", r"(ValueError|TypeError|RuntimeError|ImportError|Exception|UserWarning)"),
-    (r"py:.*", r"(Axes|Number|(st|hypothesis\.strategies)\.SearchStrategy)"),
+    (r"py:.*", r"(Axes|Measure|Number|(st|hypothesis\.strategies)\.SearchStrategy)"),
     (r"py:.*", r"(.*\b_\w+(\.\w+)?|\bT|\bR|KT|VT)$"),
 ]
 

@@ -175,7 +175,6 @@ def check_prepaid(instance: Instance, client: Account, event: ContractPrepaid) -
         raise RuleViolation("contract", need, f"contract {instance.id}")
     check_there(event.amount, ticks_at(client.ledger, event.at), "balance")
     check_left(instance, event.at)
-    check_discount(instance.max_discount, event.months, event.discount)
 
 
 def check_discount(most: Fraction, months: Fraction, discount: Fraction) -> None:
