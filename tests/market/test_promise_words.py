@@ -131,8 +131,8 @@ def test_what_a_host_may_list() -> None:
     spread = "sla_spread: need a spread above 0 and at most 3, got "
     for wrong in (ODD, 0, "3.000001"):
         assert listed(sla_spread=wrong) == spread + repr(wrong)
-    assert listed(sla_claim=ODD) == "sla_claim: need a share from 0 to 0.99999 with at most 9 decimals, got 'x'"
-    need = "a share above 0 and at most 0.99999 with at most 9 decimals"
+    need = "a share from 0 to 0.99999 with at most 9 decimals"
+    assert listed(sla_claim=ODD) == f"sla_claim: need {need}, got 'x'"
     assert listed(sla_claim=1) == f"sla_claim: need {need}, got 1"
     assert listed(sla_max_beta=0) == "sla_max_beta: need a share above 0 and below 1, got 0"
     assert listed(sla_max_beta=1) == "sla_max_beta: need a fraction from 0 to below 1, got 1"
