@@ -30,7 +30,8 @@ _STEP: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _SHAPE: Final = bytes.maketrans(b"123456789E", b"000000000e")
 _LONG: Final = b"0" * (MAX_DIGITS // 3 - 1)  # a longer number has one of its three parts so long
 _SPACE: Final = " \t\n\r"
-_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# One that is not closed goes to the end: else each of its quotes would be tried to the end, too.
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
@@ -105,11 +106,16 @@ def table_of(text: str, name: str, wanted: Collection[str]) -> Table:
     Raises:
         ParseError: A column stands twice, or the header is no CSV.
     """
-    skipped, separators = 0, _SEPARATORS
-    while text and (not (line := text.partition("\n")[0].strip()) or line[:4].lower() == "sep="):
+    begins, skipped, separators = 0, 0, _SEPARATORS
+    while begins < len(text):
+        ends = text.find("\n", begins) % (len(text) + 1)  # the last line ends with the text
+        line = text[begins:ends].strip()
+        if line and line[:4].lower() != "sep=":
+            break
         if line:
             separators = line[4:5].strip("\"'") or "\t"
-        text, skipped = text.partition("\n")[2], skipped + 1
+        begins, skipped = ends + 1, skipped + 1
+    text = text[begins:]
     headers = [(separator, _header(text, separator)) for separator in separators]
     separator, header = max(headers, key=lambda each: (len({*wanted} & {*each[1]}), len(each[1])))
     if not header:  # it is no CSV by any of them: say why
@@ -118,10 +124,11 @@ def table_of(text: str, name: str, wanted: Collection[str]) -> Table:
         except csv.Error as error:
             raise ParseError(f"{name}, line {skipped + 1}", "CSV", str(error)) from None
         raise ParseError(name, "a table with a header", "none after the line of its separator")
-    twice = next((column for column in header if column and header.count(column) > 1), None)
+    counts = Counter(header)
+    twice = next((column for column in header if column and counts[column] > 1), None)
     if twice is not None:
         raise ParseError(name, "each column once", f"{shown(twice)} again")
-    if header.count("") > 1:  # columns without a name, as an index and a last separator make them
+    if counts[""] > 1:  # columns without a name, as an index and a last separator make them
         header = tuple(column or f"column {i}" for i, column in enumerate(header, 1))
     return Table(text, name, separator, header, skipped)
 

@@ -24,6 +24,7 @@ What a query is and how it compares: ``query``.
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 from typing import Final, NoReturn
 
 from attrs import frozen
@@ -190,8 +191,8 @@ def _value(reader: _Reader, column: Field, operator: Operator) -> Value:
     words, bracket = reader.words()
     if operator in LISTS and not bracket and not words[0].quoted:
         parts = words[0].text.split(",")  # "in CN,VN" as the client reads it
-        starts = [words[0].at + sum(len(p) + 1 for p in parts[:i]) for i in range(len(parts))]
-        words = [_Word(part, at) for part, at in zip(parts, starts, strict=True) if part]
+        starts = accumulate((len(part) + 1 for part in parts), initial=words[0].at)
+        words = [_Word(part, at) for part, at in zip(parts, starts, strict=False) if part]
     elif operator not in LISTS and len(words) > 1:
         reader.fail(f"one value after {operator.value}", f"{len(words)} values", start)
     if not words:
