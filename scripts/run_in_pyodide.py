@@ -26,6 +26,7 @@ _LEFT_OUT = (
     "tests/whatif/test_sweeps.py::TestAHostsFirstScript",
     "tests/whatif/test_sweeps.py::TestWhoComputes",
     "tests/sla/test_sla_command.py::TestTheBacktest::test_a_picture",
+    "tests/wire/test_as_dicts.py",
     "src/numgenius_core/frames",
     "src/numgenius_core/plots",
     "src/numgenius_core/testing",
