@@ -47,7 +47,7 @@ from numgenius_core.listing import Machine, Mode, PriceTerms
 from numgenius_core.maintenance import Category, MaintenanceWindow
 from numgenius_core.market import Market, commands as c, execute, execute_all, replay, views
 from numgenius_core.market.events import BidChanged, Event, InstancePaused
-from numgenius_core.market.instance import Instance
+from numgenius_core.market.instance import WAITING, Instance
 from numgenius_core.market.journal import event_from_json, event_to_json
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGbMonth, PerGpuHour, PerHour
@@ -454,6 +454,32 @@ def traffic_of_an_instance(n: int) -> Work:
     return lambda: execute_each(start, commands)
 
 
+def volumes_of_a_machine(n: int) -> Work:
+    """Rent volumes of one machine, let their time pass, and have them cleaned up."""
+    driver = Driver(1, clients=1)
+    machine, end = MachineId(0), START + timedelta(days=50)
+    driver.do(c.ListVolume(by=host_of(0), machine=machine, size_mb=50_000_000, end=end))
+    start = driver.market
+    offer = start.machine(machine).volume_offer_id
+    driver.commands.clear()
+    for _ in range(n):
+        driver.at += SECOND
+        driver.do(c.RentVolume(by=driver.clients[0], offer=offer, size_mb=1_000))
+    driver.at = START + timedelta(days=100)
+    driver.do(c.CleanUp(by=host_of(0), machine=machine))
+    return lambda: execute_each(start, driver.commands)
+
+
+def reasons_of_who_waits(n: int) -> Work:
+    """Ask each of n bids on one machine why it waits."""
+    driver = Driver(1, clients=1)
+    driver.bid(0, n)
+    driver.load(0)
+    market = driver.market
+    waiting = [i.id for i in market.machine(MachineId(0)).in_order() if i.state in WAITING]
+    return lambda: [views.why_waiting(market, each) for each in waiting]
+
+
 def statement_of_a_history(n: int) -> Work:
     """State what an instance cost that was stopped and started, and changed its bid."""
     driver = Driver(1, clients=1)
@@ -481,6 +507,8 @@ GROWTHS: dict[str, tuple[int, Callable[[int], Work]]] = {
     "balances that run dry": (250, balances_run_dry),
     "price increases of one machine": (250, increases_of_a_machine),
     "price increases of one contract": (150, increases_of_a_contract),
+    "volumes of one machine": (250, volumes_of_a_machine),
+    "bids that are asked why they wait": (500, reasons_of_who_waits),
     "traffic counts of one instance": (1_000, traffic_of_an_instance),
     "facts in one statement": (1_000, statement_of_a_history),
 }

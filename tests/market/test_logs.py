@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -503,7 +504,7 @@ class TestConflicts:
     def test_an_id_is_known_as_soon_as_its_events_are(self) -> None:
         log, seen = MemoryLog(), list[Any]()
 
-        class Slow(dict[str, Reply]):
+        class Slow(OrderedDict[str, Reply]):
             def __setitem__(self, key: str, reply: Reply) -> None:
                 reader.start()
                 reader.join(0.05)  # it waits, or has seen events without their reply

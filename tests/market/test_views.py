@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from effort import up_to
+from effort import examples, up_to
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import RuleViolation, UnknownId, WrongType
-from numgenius_core.ids import AccountId, MachineId, VolumeId
+from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Machine, Mode, Verification
 from numgenius_core.market import (
+    Instance,
     Market,
     RentedVolume,
     Settings,
@@ -32,7 +33,7 @@ from numgenius_core.market import (
     views,
 )
 from numgenius_core.market._clock import advance_to
-from numgenius_core.market._looking_ahead import part_of
+from numgenius_core.market._looking_ahead import market_at, part_of
 from numgenius_core.market.events import BalanceRanOut
 from numgenius_core.market.journal import market_from_json, market_to_json
 from numgenius_core.money import ZERO, Money
@@ -166,6 +167,22 @@ class TestViewsOfAnInstant:
             for name in (ANN, BOB, HOST):
                 at = second(days * DAY)
                 assert views.balance(w.market, name, at) == views.balance(then, name, at)
+
+    def test_a_promise_of_what_was_destroyed_is_asked_of_the_archive_alone(self) -> None:
+        w = everything()
+        contract = min(w.market.homes)
+        archive: dict[ContractId, Instance] = {}
+        w.market, _ = execute(
+            w.market, c.Destroy(by=ANN, contract=contract), second(DAY), archive=archive
+        )
+        ended = views.promise_of(w.market, contract, second(2 * DAY), archive=archive)
+        later = views.promise_of(w.market, contract, second(19 * DAY), archive=archive)
+        assert ended.days == later.days != ()
+        with pytest.raises(RuleViolation, match=r"^at: "):
+            views.promise_of(w.market, contract, second(0), archive=archive)
+        elsewhere = MachineId(77)
+        with pytest.raises(UnknownId, match=r"^machine"):
+            views.uptime_history(w.market, elsewhere, second(19 * DAY), archive=archive)
 
     def test_what_has_ended_is_not_offered(self) -> None:
         w = world(1, prices(2), end=second(HOUR))
@@ -529,6 +546,25 @@ class TestWhatACommandMade:
 
 class TestOnlyAPartIsLookedAt:
     """What cannot bear on an account's money is not played; the answers are those of the whole."""
+
+    @given(market=markets(most=24), days=st.sampled_from([1, 9, 40]))
+    @examples(300)
+    def test_what_is_asked_of_one_machine_is_what_all_would_say(
+        self, market: Market, days: int
+    ) -> None:
+        at = market.now + timedelta(days=days)
+        then = views.until(market, at)
+        for machine in market.machines:
+            offers = views.volume_offers(market, at, machine=machine)
+            assert offers == views.volume_offers(then, at, machine=machine)
+            history = views.uptime_history(market, machine, at, archive={})
+            assert history == views.uptime_history(then, machine, at, archive={})
+            near = market_at(market, at, machine=machine).machine(machine)
+            assert {**near.instances} == {**then.machine(machine).instances}
+            assert {**near.volumes} == {**then.machine(machine).volumes}
+        promised = [c for c in market.homes if market.living(c).contract.sla is not None]
+        for contract in promised:
+            assert views.promise_of(market, contract, at) == views.promise_of(then, contract, at)
 
     @given(market=markets(most=24), days=st.sampled_from([1, 9, 40]))
     @settings(max_examples=up_to(100, 15), deadline=None)

@@ -15,12 +15,13 @@ from typing import Any, cast
 import matplotlib as mpl
 import pytest
 from attrs import evolve
+from hypothesis import given, strategies as st
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.dates import date2num, num2date
 from matplotlib.figure import Figure
 
-from effort import FULL
+from effort import FULL, examples
 from numgenius_core.contracts import Contract
 from numgenius_core.errors import MissingExtra, RuleViolation, WrongType
 from numgenius_core.ids import AccountId, ContractId, MachineId
@@ -38,6 +39,7 @@ from numgenius_core.plots import (
     sweep_heat_map,
 )
 from numgenius_core.plots._style import look_of
+from numgenius_core.plots.timeline import _bands
 from numgenius_core.prices import CurveSchedule, StepSchedule, quote
 from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.wire import read_sample
@@ -50,6 +52,13 @@ ROOT = Path(__file__).parent.parent.parent
 
 def days(a: int, b: int) -> Interval:
     return Interval(T0 + a * DAY, T0 + b * DAY)
+
+
+def meet(one: Contract, other: Contract) -> bool:
+    """Return whether two contracts hold a GPU at the same time; each meets itself."""
+    late = datetime.max.replace(tzinfo=UTC)
+    shares = bool(one.block.gpu_set & other.block.gpu_set)
+    return shares and one.start < (other.end or late) and other.start < (one.end or late)
 
 
 def contract(
@@ -294,6 +303,32 @@ class TestTimeline:
         first, second, third = bars(drawn)["interruptible", 0]
         assert first[3] <= second[2]  # one above the other
         assert third[3] - third[2] > 1.5 * (first[3] - first[2])  # alone again
+
+    @given(
+        st.lists(
+            st.tuples(st.sampled_from([range(4), range(2), range(1, 2)]), st.integers(0, 6)),
+            max_size=8,
+        ),
+        st.lists(st.none() | st.integers(1, 5), min_size=8, max_size=8),
+    )
+    @examples(200)
+    def test_who_meets_has_another_band(
+        self, begun: list[tuple[range, int]], lengths: list[int | None]
+    ) -> None:
+        """And the lowest that is free; the row has as many as those need that it meets."""
+        known = [
+            contract(n, gpus, a, None if length is None else a + length, Mode.INTERRUPTIBLE)
+            for n, ((gpus, a), length) in enumerate(zip(begun, lengths, strict=False), 1)
+        ]
+        known.sort(key=lambda each: (each.start, each.id))
+        found = {each.id: (band, bands) for each, band, bands in _bands(known)}
+        assert [*found] == [each.id for each in known]
+        for index, each in enumerate(known):
+            band, bands = found[each.id]
+            earlier = {found[other.id][0] for other in known[:index] if meet(each, other)}
+            assert band == min({*range(index + 1)} - earlier)
+            met = [other for other in known if meet(each, other)]
+            assert bands == 1 + max(found[other.id][0] for other in met)
 
     def test_modes_differ_by_more_than_colour(self) -> None:
         known = [

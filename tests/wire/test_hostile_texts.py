@@ -6,11 +6,16 @@ one grow so finds this file hanging.
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from numgenius_core._json import depth_of
+from numgenius_core._json.packings import text_of
 from numgenius_core._json.tables import table_of
 from numgenius_core.errors import NumgeniusError, ParseError
 from numgenius_core.search import parse
@@ -65,3 +70,19 @@ def test_a_file_is_read_so_too(tmp_path: Path) -> None:
     file.write_text("\n" * MANY + "id;b\n1;2\n")
     with pytest.raises(NumgeniusError, match="late"):
         read_offers(file)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("padding", [b"", b"\x00" * 40_000])
+def test_packed_streams_one_after_the_other(pack: Callable[[bytes], bytes], padding: bytes) -> None:
+    text = "\n".join(f"{number},{number * 7919 % 10_007}" for number in range(20_000)).encode()
+    streams = [pack(each) + padding for each in (text[:9], b"", text[9:70_000], text[70_000:])]
+    assert text_of(b"".join(streams), "packed") == text.decode()
+    with pytest.raises(ParseError, match="end"):
+        text_of(b"".join(streams)[: -len(padding) - 5], "packed")
+
+
+@pytest.mark.parametrize("padding", [b"", b"\x00"])
+def test_packed_streams_of_nothing(padding: bytes) -> None:
+    empty = gzip.compress(b"", mtime=0) + padding
+    assert text_of(empty * MANY + gzip.compress(b"at last"), "packed") == "at last"

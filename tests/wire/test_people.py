@@ -30,8 +30,8 @@ from numgenius_core.wire import (
     read_snapshots,
     read_table,
 )
+from numgenius_core.wire._cells import plain_number
 from numgenius_core.wire._fields import machine_gpus
-from numgenius_core.wire._rows import plain_number
 
 RECORD: dict[str, Any] = {
     "id": 7,

@@ -27,6 +27,7 @@ _XZ: Final = b"\xfd7zXZ\x00"
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 """What tells zlib that gzip's header and checksum are around the data."""
 _MEMORY: Final = 2**28
+_PART: Final = 2**14
 _FOREIGN: Final = (
     (b"PK\x03\x04", "a zip archive (unzip it first; of an Excel file, save the sheet as CSV)"),
     (b"\x28\xb5\x2f\xfd", "a Zstandard file (zstd -d unpacks it)"),
@@ -185,16 +186,29 @@ def _unxz(data: bytes) -> bytes:
 
 def _streams(data: bytes, new: Callable[[], Any]) -> bytes:
     """Unpack streams one after the other, as parallel packers write them."""
-    pieces, left = [], MAX_BYTES + 1
-    while data and left > 0:
+    pieces, left, place = [], MAX_BYTES + 1, 0
+    while place < len(data) and left > 0:
         unpacker = new()
-        piece = unpacker.decompress(data, left)
-        pieces.append(piece)
-        left -= len(piece)
-        if not unpacker.eof and left > 0:
-            raise EOFError("it ends before its end-of-stream marker")
-        data = unpacker.unused_data.lstrip(b"\x00")  # a stream may be padded
+        # In short parts: what is left of one when a stream ends is copied.
+        while not unpacker.eof and left > 0:
+            part = data[place : place + _PART]
+            if not part:
+                raise EOFError("it ends before its end-of-stream marker")
+            piece = unpacker.decompress(part, left)
+            pieces.append(piece)
+            left, place = left - len(piece), place + len(part)
+        place = _padded_to(data, place - len(unpacker.unused_data))
     return b"".join(pieces)
+
+
+def _padded_to(data: bytes, place: int) -> int:
+    """Return where the zero bytes end, if any, that fill up a stream."""
+    while part := data[place : place + _PART]:
+        left = len(part.lstrip(b"\x00"))
+        place += len(part) - left
+        if left:
+            break
+    return place
 
 
 # -- text --------------------------------------------------------------------------------------

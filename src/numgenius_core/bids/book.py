@@ -8,7 +8,8 @@ Our readings: a bid changed to the price it has keeps its arrival, any other cha
 at that price. A claim that goes on waiting is not reported when somebody else comes to hold its
 GPUs: :meth:`BidBook.explain` says who does.
 
-An event that changes nobody costs O(log n) for n claims; one that does, O(log n + blocks).
+An event that changes nobody costs O(log n) for n claims; one that does, or the first claim on a
+block, O(log n + blocks).
 """
 
 from __future__ import annotations

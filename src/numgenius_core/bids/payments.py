@@ -221,6 +221,9 @@ def pay_as_bid(auction: Auction) -> AuctionResult:
     Args:
         auction: The bids, such as a :class:`BlockAuction`.
 
+    Raises:
+        WrongType: It is no :class:`Auction`.
+
     >>> from numgenius_core import Claim, PerHour
     >>> from numgenius_core.bids import BlockAuction, pay_as_bid
     >>> from numgenius_core.offer import Block
@@ -239,10 +242,14 @@ def vcg(auction: Auction) -> AuctionResult:
     """Return the runners that pay most together; each pays what its presence costs the others.
 
     That is the most the others could pay without it, less what they pay with it, and at least the
-    floor: exactly the lowest bid with which it would still run.
+    floor: exactly the lowest bid with which it would still run. The most is looked for once for
+    each runner: for twice as many bids on twice as many GPUs, four times the work.
 
     Args:
         auction: The bids, such as a :class:`BlockAuction`.
+
+    Raises:
+        WrongType: It is no :class:`Auction`.
 
     >>> from numgenius_core import Claim, PerHour
     >>> from numgenius_core.bids import BlockAuction, vcg
@@ -267,10 +274,15 @@ def vcg(auction: Auction) -> AuctionResult:
 def uniform_price(auction: Auction) -> AuctionResult:
     """Return the runners at the highest price per GPU that loses; each pays it for its GPUs.
 
-    Of bids at the price itself, those run that still fit, the earlier first.
+    Of bids at the price itself, those run that still fit, the earlier first. Each that runs or is
+    at that price is tried with those before it: for twice as many on twice as many GPUs, four times
+    the work.
 
     Args:
         auction: The bids, such as a :class:`BlockAuction`.
+
+    Raises:
+        WrongType: It is no :class:`Auction`.
 
     >>> from numgenius_core import Claim, PerHour
     >>> from numgenius_core.bids import BlockAuction, uniform_price

@@ -358,6 +358,9 @@ def winning_bid(
         running: The claims that run, the asker's own not among them.
         floor: The host's lowest bid, dollars per GPU-hour.
 
+    Raises:
+        WrongType: ``block`` is no ``Block``, a claim no ``Claim`` or ``floor`` no ``PerGpuHour``.
+
     >>> from numgenius_core import Block, Claim, PerHour
     >>> from numgenius_core.bids import winning_bid
     >>> running = [Claim.bidding(1, Block(start=0, size=1), PerHour("0.30"), arrival=1)]
@@ -402,6 +405,9 @@ def quoted_min_bid(
         block: The GPUs offered.
         running: The claims that run.
         floor: The host's lowest bid, dollars per GPU-hour.
+
+    Raises:
+        WrongType: ``block`` is no ``Block``, a claim no ``Claim`` or ``floor`` no ``PerGpuHour``.
 
     >>> from numgenius_core import Block, Claim, PerHour
     >>> from numgenius_core.bids import quoted_min_bid

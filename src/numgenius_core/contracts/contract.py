@@ -14,12 +14,14 @@ falls with a price that an extension lowers.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from copy import copy
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from operator import attrgetter
 from typing import Final
 
 from attrs import evolve, field, frozen
@@ -42,6 +44,7 @@ from numgenius_core.units import Exact, gigabytes
 
 FREE_OF_CHARGE: Final = PerHour(0)
 _NO_SHARE: Final = Fraction(0)
+_SINCE: Final = attrgetter("since")
 
 
 def is_later(end: datetime | None, than: datetime | None) -> bool:
@@ -56,6 +59,10 @@ class RateChange:
     Attributes:
         since: First instant at these rates; the end that the contract had before.
         prices: What a client pays; of an interruptible, ``min_bid`` is the least its GPUs cost.
+
+    Raises:
+        WrongType: ``since`` is no ``datetime``, or ``prices`` no ``PriceTerms``.
+        RuleViolation: ``since`` has no time zone or a fraction of a second.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Block, Contract, Mode, PerGpuHour, PriceTerms
@@ -124,6 +131,12 @@ class Contract:
             newer text of the marketplace says. The guide says that it is free (G10).
         sla: The promise that its client bought, claim, spread and target; ``None`` without one.
         sla_share: What the promise costs, a share of the price of GPUs and disk; 0 without one.
+
+    Raises:
+        WrongType: A field of another type; no bid of an interruptible.
+        RuleViolation: A number or a share outside of its bounds, an end not after the start, a bid
+            or a discount of another mode, a promise of one that is not on demand, a client's
+            contract as a test, or changes of rates that are not in order and before the end.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Block, Contract, Mode, PerGpuHour, PerHour, PriceTerms
@@ -242,11 +255,8 @@ class Contract:
 
     def prices_at(self, instant: datetime) -> PriceTerms:
         """Return the prices at an instant; before the first change of rates, those locked."""
-        instant, prices = utc(instant), self.prices
-        for change in self.rate_changes:
-            if change.since <= instant:
-                prices = change.prices
-        return prices
+        begun = bisect_right(self.rate_changes, utc(instant), key=_SINCE)
+        return self.rate_changes[begun - 1].prices if begun else self.prices
 
     def rates(self, period: Interval) -> tuple[tuple[Interval, PriceTerms], ...]:
         """Return the prices within a period, piece by piece, in order of time."""

@@ -373,6 +373,9 @@ def accept(
 def reject(pending: PendingIncrease, contract: Contract) -> Unchanged:
     """Return the contract as it was: it ends as agreed.
 
+    Raises:
+        WrongType: ``pending`` is no ``PendingIncrease``, or ``contract`` no ``Contract``.
+
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Block, Listing, Machine, PerGpuHour, PriceTerms, agree, extend
     >>> from numgenius_core.contracts import reject
@@ -411,6 +414,11 @@ def roll(
 
     The first roll is at the period's start, each further one a day later, the last before its
     end. Where the listing has a fixed end, the first roll does all there is to do.
+
+    Raises:
+        WrongType: ``period`` is no ``Interval``, ``listing`` no ``Listing`` or a contract no
+            ``Contract``.
+        RuleViolation: A contract of another machine, or an end beyond the calendar.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Block, Interval, Listing, Machine, PerGpuHour, PriceTerms, agree

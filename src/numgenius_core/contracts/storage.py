@@ -44,6 +44,10 @@ class Volume:
         price: Locked, dollars per GB-month.
         end: When it ends; ``None`` is never.
 
+    Raises:
+        WrongType: A field of another type.
+        RuleViolation: A size below 1 MB, or an end without a time zone.
+
     >>> from numgenius_core import PerGbMonth
     >>> from numgenius_core.contracts import Volume
     >>> volume = Volume(size_mb=300_000, price=PerGbMonth("0.15"))

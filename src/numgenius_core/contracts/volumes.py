@@ -59,6 +59,11 @@ class VolumeContract:
         name: The client's own name for it, or none.
         billed_test: Whether a host pays for a volume on its own machine.
 
+    Raises:
+        WrongType: A field of another type.
+        RuleViolation: An end that is not after the start, a fee outside of its bounds, a name that
+            is none, or a test that is billed to a client.
+
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import PerGbMonth
     >>> from numgenius_core.contracts import Volume, VolumeContract

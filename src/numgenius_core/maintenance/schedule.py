@@ -314,12 +314,12 @@ def without_windows(
     Raises:
         RuleViolation: One is not among them.
     """
-    left = list(schedule.windows)
+    left = dict.fromkeys(schedule.windows)
     for window in gone:
         if window not in left:
             need = f"windows of machine {schedule.machine}"
             raise RuleViolation("windows", need, f"{window.period}")
-        left.remove(window)
+        del left[window]
     return evolve(schedule, windows=tuple(left))
 
 

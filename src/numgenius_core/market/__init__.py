@@ -67,6 +67,6 @@ def __getattr__(name: str) -> Any:
     """Load a face of the room when it is first asked for (PEP 562)."""
     if name in _FACES:
         return import_module(f"{__name__}.{name}")
-    from numgenius_core._deprecation import no_such  # slow, on the way to an error
+    from numgenius_core._faces.deprecation import no_such  # slow, on the way to an error
 
     raise no_such(__name__, name)

@@ -107,6 +107,9 @@ def account_of(market: Market, name: AccountId) -> Account:
 def is_host(market: Market, account: AccountId) -> bool:
     """Return whether an account is a host's: whether it has machines; an unknown one has none.
 
+    Raises:
+        WrongType: ``market`` is no ``Market``, or ``account`` no text.
+
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Machine, Market, execute
     >>> from numgenius_core.market import commands as do, views
@@ -261,8 +264,8 @@ def why_waiting(market: Market, contract: ContractId) -> Verdict:
     if not found.claims:
         got = f"one that is {found.state.value}"
         raise RuleViolation(f"contract {contract}", "an instance that waits", got)
-    answer = who_runs(market, found.contract.machine)
-    return explain(found.claim, answer.running, answer.floor)
+    machine = market.machine(found.contract.machine)
+    return explain(found.claim, machine.running, machine.floor)
 
 
 def winning_bid_of(market: Market, offer: OfferId) -> PerHour | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from threading import Lock
@@ -237,7 +238,7 @@ class MemoryLog(Log):
     def __init__(self, *, ids: int | None = None) -> None:
         self._most = None if ids is None else whole_number(ids, "ids", 1)
         self._events: list[Event] = []
-        self._replies: dict[str, Reply] = {}
+        self._replies: OrderedDict[str, Reply] = OrderedDict()
         self._checkpoint: Checkpoint | None = None
         self._lock = Lock()  # for readers, too: an id is known as soon as its events are
 
@@ -261,7 +262,7 @@ class MemoryLog(Log):
                 if entry.command_id is not None:
                     self._replies[entry.command_id] = Reply(entry.events, entry.text)
             while self._most is not None and len(self._replies) > self._most:
-                del self._replies[next(iter(self._replies))]
+                self._replies.popitem(last=False)
 
     def read(self, after: int = 0) -> Iterator[Event]:
         """Yield all events after a number of them, in order."""

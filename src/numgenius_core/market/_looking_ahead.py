@@ -30,22 +30,31 @@ def not_before(market: Market, at: datetime) -> datetime:
     return at
 
 
-def market_at(market: Market, at: datetime, account: AccountId | None = None) -> Market:
+def market_at(
+    market: Market,
+    at: datetime,
+    *,
+    account: AccountId | None = None,
+    machine: MachineId | None = None,
+) -> Market:
     """Return a market once everything that is due up to an instant has happened.
 
     Args:
         market: The market.
         at: The instant; refused as by :func:`not_before`.
         account: Whose balance and rentals are looked at: only what can bear on them happens.
+        machine: Which is looked at, and what is rented there: as for an account.
 
     Raises:
-        UnknownId: There is no such account.
+        UnknownId: There is no such account or machine.
     """
     at, due = not_before(market, at), market.queue.first
     if due is None or due[0] > at:
         return market  # nearly always
     if account is not None:
         market = part_of(market, account, earning=True)
+    elif machine is not None:
+        market = _part(market, _clients_of(market.machine(machine)), {machine})
     return advance_to(market, at).market.market()
 
 
@@ -57,23 +66,36 @@ def part_of(market: Market, account: AccountId, *, earning: bool = False) -> Mar
     money ends by it. Who earns does where it rents, too; and everywhere, if what it earns is asked
     for.
     """
-    accounts, new = {account}, [account]
-    machines: set[MachineId] = set()
-    crowded: set[MachineId] = set()  # where everybody there bears on the answer
+    return _part(market, {account}, set(), earning=account if earning else None)
+
+
+def _part(
+    market: Market,
+    accounts: set[AccountId],
+    crowded: set[MachineId],
+    earning: AccountId | None = None,
+) -> Market:
+    """Return the part of a market that can bear on some accounts and machines.
+
+    Args:
+        market: The market.
+        accounts: The accounts.
+        crowded: The machines: where everybody there, who is among the accounts, bears on them.
+        earning: Of the accounts, the one of which it is asked what it earns.
+    """
+    new, machines = [*accounts], {*crowded}
     while new:
         name = new.pop()
         known = market.account(name)
         near = {*known.instances.values(), *known.volumes.values()}
         shared = {home for key, home in known.instances.items() if _depends(market, home, key)}
-        if near or (earning and name == account):
+        if near or name == earning:
             near.update(known.machines)
             shared.update(known.machines)
         machines |= near
         for machine in shared - crowded:
             crowded.add(machine)
-            state = market.machine(machine)
-            there = {each.contract.client for each in state.instances.values()}
-            there.update(each.client for each in state.volumes.values())
+            there = _clients_of(market.machine(machine))
             new += there - accounts
             accounts.update(there)
     states = {each: market.machine(each) for each in machines}
@@ -84,6 +106,12 @@ def part_of(market: Market, account: AccountId, *, earning: bool = False) -> Mar
     known_accounts = Table(paid | {each: market.account(each) for each in accounts})
     queue = queue_of(states, known_accounts)
     return evolve(market, machines=Table(states), accounts=known_accounts, queue=queue)
+
+
+def _clients_of(state: MachineState) -> set[AccountId]:
+    """Return who rents on a machine."""
+    there = {each.contract.client for each in state.instances.values()}
+    return there.union(each.client for each in state.volumes.values())
 
 
 def _depends(market: Market, machine: MachineId, contract: ContractId) -> bool:

@@ -63,7 +63,7 @@ def balance(market: Market, account: AccountId, at: datetime) -> Money:
     8.00
     """
     market_of(market).account(account)  # refuses one that is not there
-    return market_at(market, at, account).account(account).ledger.at(utc(at))
+    return market_at(market, at, account=account).account(account).ledger.at(utc(at))
 
 
 def statement_of(
@@ -161,7 +161,7 @@ def deposit_of(
     """
     found = instance(market, contract, archive=archive)
     if contract in market.homes:
-        found = market_at(market, at, found.contract.client).living(contract)
+        found = market_at(market, at, account=found.contract.client).living(contract)
     at = not_before(market, at)
     left = found.deposit.at(at)
     received = discount_received(found.history, at=at)

@@ -16,9 +16,9 @@ from numgenius_core.billing.statements import statement
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation, UnknownId, brief, shown
 from numgenius_core.ids import ContractId, MachineId
-from numgenius_core.intervals import Interval, utc
+from numgenius_core.intervals import Interval
 from numgenius_core.market._instance_views import all_of, check_archived, instance
-from numgenius_core.market._looking_ahead import market_at
+from numgenius_core.market._looking_ahead import market_at, not_before
 from numgenius_core.market._promises import counted_until, day_so_far
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.promise import outages_of
@@ -110,8 +110,11 @@ def promise_of(
     >>> print(f"{promise.escrow:.2f} to be released, {promise.earned:.2f} so far")
     64.80 to be released, 0.14 so far
     """
-    market = market_at(market, at)
+    at = not_before(market, at)
     found = instance(market, contract, archive=archive)
+    if contract in market.homes:
+        market = market_at(market, at, machine=found.contract.machine)
+        found = market.living(contract)
     terms = found.contract.sla
     if terms is None:
         raise RuleViolation("contract", "one with a promise of uptime", f"contract {contract}")
@@ -119,9 +122,9 @@ def promise_of(
     today, held = None, ZERO
     if found.promise is not None:
         rules, machine = market.settings.sla, market.machine(found.contract.machine)
-        promise = counted_until(found, machine, utc(at))
+        promise = counted_until(found, machine, at)
         today, _ = day_so_far(promise, Judge(terms, rules), rules)
-        held = promise.ledger.at(utc(at))
+        held = promise.ledger.at(at)
     return PromiseView(
         contract=contract,
         terms=terms,
@@ -175,8 +178,8 @@ def uptime_history(
     >>> history.rented_seconds, history.down_seconds
     (10800, 10800)
     """
-    market, at = market_at(market, at), utc(at, "at")
-    state = market.machine(machine)
+    at = not_before(market, at)
+    state = market_at(market, at, machine=machine).machine(machine)
     if contract is None:
         check_archived(archive, "archive", [state.last_destroyed])
     elif instance(market, contract, archive=archive).contract.machine != machine:

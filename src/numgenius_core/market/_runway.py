@@ -179,7 +179,9 @@ def runway(
         raise RuleViolation("horizon", "whole seconds from zero on", str(horizon))
     market.account(account)  # refuses one that is not there
     until = after(at, horizon, "horizon")
-    there = market_at(market, at, account)  # all that it has earned by then is on its balance
+    there = market_at(
+        market, at, account=account
+    )  # all that it has earned by then is on its balance
     ahead = advance_to(part_of(there, account), at)  # who rents nothing has no end of money
     then = ahead.market.account(account)
     balance = then.ledger.at(at)

@@ -19,7 +19,7 @@ from numgenius_core.market import _volume_messages as v
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._contradictions import check_agreed
 from numgenius_core.market.state import MachineState, changed_account
-from numgenius_core.market.volume import RentedVolume, next_end
+from numgenius_core.market.volume import RentedVolume
 
 
 def _listed(market: Builder, event: v.VolumeListed) -> None:
@@ -85,11 +85,9 @@ def _deleted(market: Builder, event: v.VolumeDeleted) -> None:
     users = machine.users_of(event.volume)
     if users:
         raise RuleViolation("volume", "a volume that no instance uses", f"one of {users}")
-    _settle(market, evolve(volume, deleted=event.at), event.at)
-    machine = market.bare(machine.id)
-    volumes: Any = machine.volumes
     last = machine.last_deleted if volume.contract.is_free_test else event.at
-    _put(market, machine, volumes=volumes.without(event.volume), last_deleted=last)
+    market.put_machine(machine, last_deleted=last)
+    _settle(market, evolve(volume, deleted=event.at), event.at)
     account = market.account(volume.client)
     rented: Any = account.volumes
     market.put_account(changed_account(account, volumes=rented.without(event.volume)))
@@ -106,7 +104,10 @@ def volumes_went(market: Builder, state: MachineState, at: datetime, *, online: 
 
 
 def _settle(market: Builder, volume: RentedVolume, at: datetime) -> None:
-    """Take a volume in its new state, and let the money flow as it now must."""
+    """Take a volume in its new state, and let the money flow as it now must.
+
+    One that is deleted is handed to whoever keeps what is gone.
+    """
     contract, old = volume.contract, volume.flow
     machine = market.bare(contract.machine)
     volume = volume.flowing(online=machine.online)
@@ -116,18 +117,23 @@ def _settle(market: Builder, volume: RentedVolume, at: datetime) -> None:
         market.pay(contract.client, at, 0, -paid)
         market.pay(contract.host, at, 0, flow.payout.ticks - old.payout.ticks)
         market.earn(at, 0, flow.fee.ticks - old.fee.ticks)
-    volumes: Any = machine.volumes
-    _put(market, machine, volumes=volumes.set(volume.id, volume))
-    if volume.deleted is not None:
-        market.gone_volumes[volume.id] = volume
+    number, volumes = volume.id, machine.volumes
+    before, after = volumes.get(number), None if volume.deleted is not None else volume
+    if after is None:
+        market.gone_volumes[number] = volume
+    _put(
+        market,
+        machine,
+        volumes=volumes.without(number) if after is None else volumes.set(number, after),  # type: ignore[attr-defined]
+        _volume_index=machine._volume_index.replaced(before, after),
+    )
 
 
 def _put(market: Builder, machine: MachineState, **changes: Any) -> None:
     """Take a machine with another volume offer, or other volumes, and what is due of them."""
-    volumes = changes.get("volumes", machine.volumes)
+    index = changes.get("_volume_index", machine._volume_index)
     listing = changes.get("volume_listing", machine.volume_listing)
-    due = next_end(volumes.values(), listing)
-    market.put_machine(machine, volumes_due=due, **changes)
+    market.put_machine(machine, volumes_due=index.next_end(listing), **changes)
 
 
 VOLUME_CHANGES: Final[dict[type, Callable[[Builder, Any], None]]] = {

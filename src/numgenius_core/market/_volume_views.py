@@ -83,7 +83,8 @@ def volume_offers(
     >>> print(offer.id, offer.free_mb, offer.price, offer.ends_at.date())
     8192 500000 0.10 2026-04-01
     """
-    market, at = market_at(market, at), utc(at)  # a rolling end lifts that of volumes with it
+    # A rolling end lifts that of volumes with it.
+    market, at = market_at(market, at, machine=machine), utc(at)
     if machine is not None:
         return _offers_of(market.machine(machine), at)
     known = market.volume_listings

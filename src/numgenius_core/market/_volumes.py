@@ -275,10 +275,8 @@ def expire_volumes(decision: Decision, machine: MachineId) -> None:
     state, at = decision.market.bare(machine), decision.at
     if state.volumes_due is None or state.volumes_due > at:
         return
-    for number in sorted(state.volumes):
-        due = state.volumes[number].due
-        if due is not None and due <= at:
-            decision.emit(v.VolumeExpired, volume=number)
+    for number in state._volume_index.due_by(at):
+        decision.emit(v.VolumeExpired, volume=number)
     listing = state.volume_listing
     if listing is not None and listing.end is not None and listing.end <= at:
         decision.emit(v.VolumeListingEnded, machine=machine)
@@ -287,10 +285,11 @@ def expire_volumes(decision: Decision, machine: MachineId) -> None:
 def clean_up_volumes(decision: Decision, machine: MachineId, before: datetime) -> None:
     """Delete the volumes that expired up to an instant and that no instance uses."""
     state = decision.market.machine(machine)
+    used = {volume for each in state.instances.values() for volume in each.volumes}
     for number in sorted(state.volumes):
         volume = state.volumes[number]
         end = volume.contract.end
-        if volume.expired and end is not None and end <= before and not state.users_of(number):
+        if volume.expired and end is not None and end <= before and number not in used:
             decision.emit(v.VolumeDeleted, volume=number)
 
 

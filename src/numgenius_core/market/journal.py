@@ -143,6 +143,9 @@ class Snapshot:
 def market_to_json(market: Market) -> str:
     """Return a market as one document.
 
+    Raises:
+        WrongType: ``market`` is no ``Market``.
+
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Market, Money, execute
     >>> from numgenius_core.market import commands as do

@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from attrs import evolve, field, frozen
 
-from numgenius_core._checks import as_tuple
+from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import whole_number
 from numgenius_core._terms import NO_FLOOR, Promise
 from numgenius_core.bids.priority import Claim, Resolution, quoted_min_bid, resolve
@@ -36,8 +36,8 @@ from numgenius_core.market.volume import (
     A_VOLUME,
     OFFERS_OF_A_LISTING,
     RentedVolume,
+    VolumeIndex,
     VolumeListing,
-    next_end,
 )
 from numgenius_core.money import ZERO, Money
 from numgenius_core.offer import Block, Offer
@@ -120,6 +120,7 @@ class Account:
     due: datetime | None = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
+        check_kind(self.ledger, Ledger, "account.ledger")
         object.__setattr__(self, "due", self.next_due())
 
     def runs_out(self) -> datetime | None:
@@ -222,6 +223,7 @@ class MachineState:
     last_destroyed: datetime | None = None
     last_deleted: datetime | None = None
     _index: MachineIndex = field(init=False, eq=False, repr=False)
+    _volume_index: VolumeIndex = field(init=False, eq=False, repr=False)
     volumes_due: datetime | None = field(init=False, eq=False, repr=False)
     due: datetime | None = field(init=False, eq=False, repr=False)
     _offers: tuple[Offer, ...] | None = field(init=False, eq=False, repr=False, default=None)
@@ -229,7 +231,9 @@ class MachineState:
     def __attrs_post_init__(self) -> None:
         index = MachineIndex(self.instances.values(), (1 << self.machine.gpus) - 1)
         object.__setattr__(self, "_index", index)
-        ends = next_end(self.volumes.values(), self.volume_listing)
+        volumes = VolumeIndex(self.volumes.values())
+        object.__setattr__(self, "_volume_index", volumes)
+        ends = volumes.next_end(self.volume_listing)
         object.__setattr__(self, "volumes_due", ends)
         due = due_of(index, self.listing, self.rolls_at, self.schedule, self.announced, ends)
         object.__setattr__(self, "due", due)
@@ -267,11 +271,10 @@ class MachineState:
     def disk(self) -> Disk:
         """How its disk is used; without a volume offer nothing is listed for volumes."""
         listing = self.volume_listing
-        volumes = self.volumes.values() if self.volumes else ()
         return Disk(
             total_mb=self.machine.disk_mb,
             instances_mb=self._index.stored_mb,
-            volumes_mb=sum(each.contract.volume.size_mb for each in volumes),
+            volumes_mb=self._volume_index.stored_mb,
             listed_mb=0 if listing is None else listing.size_mb,
             share=self.machine.disk_share,
         )

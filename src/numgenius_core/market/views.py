@@ -7,12 +7,12 @@ asked for, by the same rules that decide commands.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-
-from attrs import evolve
+from typing import Final
 
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import MachineId, OfferId
 from numgenius_core.listing import Mode
+from numgenius_core.market._copying import copier_of
 from numgenius_core.market._instance_views import (
     increases_of,
     instance,
@@ -97,6 +97,9 @@ __all__ = [
     "why_waiting",
     "winning_bid_of",
 ]
+
+
+_ending: Final = copier_of(Offer, "ends_at")
 
 
 def __dir__() -> list[str]:
@@ -208,7 +211,7 @@ def _offers_of(machine: MachineState, at: datetime) -> tuple[Offer, ...]:
         end = listing.end_at(at)
     except RuleViolation:  # beyond the calendar: no contract can be made, as if it had ended
         return ()
-    return tuple(evolve(each, ends_at=end) for each in machine.offers)
+    return tuple(_ending(each, end) for each in machine.offers)
 
 
 def quotes(

@@ -14,7 +14,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from numgenius_core._accrual import accrued
-from numgenius_core._checks import BOUNDS, check_kind
+from numgenius_core._checks import BOUNDS, check_kind, keep_id
 from numgenius_core._numbers import fraction, keep_whole, whole_number
 from numgenius_core.billing.history import MachineWent
 from numgenius_core.billing.volumes import VolumeHistory
@@ -24,7 +24,7 @@ from numgenius_core.ids import AccountId, MachineId, VolumeId
 from numgenius_core.intervals import utc
 from numgenius_core.listing import Listing
 from numgenius_core.market._ledger import NO_FLOW, Flow
-from numgenius_core.market._persistent import Series
+from numgenius_core.market._persistent import Series, Sorted
 from numgenius_core.rates import PerGbMonth
 from numgenius_core.units import MAX_MB, Exact
 
@@ -44,6 +44,11 @@ class VolumeListing:
         platform_fee: The platform's share of it, 0 to below 1.
         end: No new volume is rented from then on; ``None`` ends with the GPU offer alone.
 
+    Raises:
+        WrongType: A field of another type.
+        RuleViolation: A size below 1 MB, a fee outside of its bounds, or an end without a time
+            zone.
+
     >>> from numgenius_core import PerGbMonth
     >>> from numgenius_core.market import VolumeListing
     >>> listing = VolumeListing(machine=1, size_mb=500_000, price=PerGbMonth("0.15"))
@@ -58,7 +63,9 @@ class VolumeListing:
     end: datetime | None = None
 
     def __attrs_post_init__(self) -> None:
+        keep_id(self, "machine", "volume_listing.machine")
         keep_whole(self, "size_mb", "volume_listing.size_mb", 1, MAX_MB)
+        check_kind(self.price, PerGbMonth, "volume_listing.price")
         if self.end is not None:
             object.__setattr__(self, "end", utc(self.end, "volume_listing.end"))
 
@@ -160,9 +167,47 @@ def check_size(size: int, path: str) -> int:
 BOUNDS[check_size] = (1, MAX_MB)
 
 
-def next_end(volumes: Iterable[RentedVolume], listing: VolumeListing | None) -> datetime | None:
-    """Return when the first of a machine's volumes or its volume offer ends; ``None`` is never."""
-    found = [each.due for each in volumes]
-    if listing is not None:
-        found.append(listing.end)
-    return min((end for end in found if end is not None), default=None)
+class VolumeIndex:
+    """What is looked up of the volumes of a machine; it is replaced, never changed.
+
+    Attributes:
+        stored_mb: MB of the machine's disk that they take.
+        ends: When those end that have not, the first of them first.
+    """
+
+    __slots__ = ("ends", "stored_mb")
+
+    def __init__(self, volumes: Iterable[RentedVolume] = ()) -> None:
+        known = tuple(volumes)
+        self.stored_mb = sum(each.contract.volume.size_mb for each in known)
+        dues = ((each.due, each.id) for each in known)
+        self.ends = Sorted((due, volume) for due, volume in dues if due is not None)
+
+    def replaced(self, before: RentedVolume | None, after: RentedVolume | None) -> VolumeIndex:
+        """Return the index with a volume in another state; ``None`` is one that is not there."""
+        made = VolumeIndex()
+        made.stored_mb, made.ends = self.stored_mb, self.ends
+        if before is not None:
+            made.stored_mb -= before.contract.volume.size_mb
+            if before.due is not None:
+                made.ends = made.ends.without((before.due, before.id))
+        if after is not None:
+            made.stored_mb += after.contract.volume.size_mb
+            if after.due is not None:
+                made.ends = made.ends.add((after.due, after.id))
+        return made
+
+    def next_end(self, listing: VolumeListing | None) -> datetime | None:
+        """Return when the first volume, or the volume offer, ends; ``None`` is never."""
+        first = self.ends.first
+        end = None if first is None else first[0]
+        return end if listing is None else earlier(end, listing.end)
+
+    def due_by(self, at: datetime) -> list[VolumeId]:
+        """Return the volumes whose end has come at an instant, in the order they were made."""
+        due = []
+        for end, volume in self.ends:
+            if end > at:
+                break
+            due.append(volume)
+        return sorted(due)

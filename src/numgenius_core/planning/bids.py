@@ -20,10 +20,10 @@ from itertools import pairwise
 from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import fraction
+from numgenius_core._numbers import fraction, keep_whole
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
-from numgenius_core.errors import RuleViolation, brief
+from numgenius_core.errors import brief
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.planning.price_series import PriceSeries, prices_of
 from numgenius_core.rates import PerHour
@@ -60,8 +60,7 @@ class BidOutcome:
     interruptions: int
 
     def __attrs_post_init__(self) -> None:
-        if self.seconds < 1:
-            raise RuleViolation("bid_outcome.seconds", "at least 1", str(self.seconds))
+        keep_whole(self, "seconds", "bid_outcome.seconds", 1)
 
     @property
     def availability(self) -> Fraction:

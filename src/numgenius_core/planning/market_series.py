@@ -33,7 +33,7 @@ from numgenius_core.planning._snapshots import (
     files,
     parts,
 )
-from numgenius_core.planning.occupancy import Cut, MachineKey, MarketMoment, moment
+from numgenius_core.planning.occupancy import Cut, MachineKey, MarketMoment, moment, seen_around
 from numgenius_core.planning.spells import FreeSpell, free_spells
 
 if TYPE_CHECKING:
@@ -53,6 +53,10 @@ class MarketSeries:
         snapshots: The offers of each: machine, model, GPUs, GPUs of the machine, price and lowest
             bid in pico-dollars per GPU-hour (``None``: not said), and whether it can be rented.
         shows_held: Whether any snapshot shows an offer that cannot be rented.
+
+    Raises:
+        WrongType: Instants that are none, or rows that are no rows of offers.
+        RuleViolation: No snapshot, not as many as instants, or instants that do not ascend.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Offer, PerGpuHour, PriceTerms
@@ -176,16 +180,18 @@ class MarketSeries:
         cuts = self._cuts(gpu_name, gpus, machine)
         if type(free_only) is not bool:
             raise WrongType("free_only", "True or False", shown(free_only))
+        between = seen_around(self.instants, cuts.values())
         return tuple(
             moment(
                 at,
                 [row for row in rows if row[:2] in cuts],
                 cuts,
+                around,
                 gpus=gpus,
                 free_only=free_only,
                 shows_held=self.shows_held,
             )
-            for at, rows in zip(self.instants, self.snapshots, strict=True)
+            for at, rows, around in zip(self.instants, self.snapshots, between, strict=True)
         )
 
     def spells(

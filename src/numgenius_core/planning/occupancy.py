@@ -14,7 +14,7 @@ do was rented or unlisted, where the series shows only what can be rented; else 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
 from itertools import accumulate
@@ -115,10 +115,23 @@ class Cut:
         return min(least, whole - free), whole - free
 
 
+def seen_around(instants: Sequence[datetime], cuts: Iterable[Cut]) -> Iterator[int]:
+    """Return for each instant of a series the GPUs of machines seen both before and after it."""
+    place = {at: index for index, at in enumerate(instants)}
+    changes = [0] * len(instants)
+    for cut in cuts:
+        first, last = place[cut.first], place[cut.last]
+        if first < last:
+            changes[first + 1] += cut.whole
+            changes[last] -= cut.whole
+    return accumulate(changes)
+
+
 def moment(
     at: datetime,
     shown: Iterable[Shown],
     cuts: Mapping[MachineKey, Cut],
+    around: int,
     *,
     gpus: int | None,
     free_only: bool,
@@ -130,6 +143,7 @@ def moment(
         at: When it was taken.
         shown: Its rows of these machines.
         cuts: What the whole series shows of each of them.
+        around: GPUs of those that were seen both before and after it.
         gpus: The size of the offers whose prices count; ``None`` is the largest of each machine.
         free_only: Whether only offers that can be rented do.
         shows_held: Whether the series shows offers that cannot be rented.
@@ -149,8 +163,8 @@ def moment(
             priced.append((rival.price, rival.gpus))
     unseen = 0
     if not shows_held:
-        away = (c for key, c in cuts.items() if key not in there and c.first < at < c.last)
-        unseen = sum(cut.whole for cut in away)
+        here = (cuts[key] for key in there)
+        unseen = around - sum(cut.whole for cut in here if cut.first < at < cut.last)
     priced.sort()
     prices = [_quantile(priced, quarters) for quarters in range(5)]
     return MarketMoment(

@@ -128,18 +128,21 @@ def _bands(contracts: list[Contract]) -> Iterator[tuple[Contract, int, int]]:
 
     Each takes the lowest band that no earlier contract it meets has.
     """
-
-    def meet(a: Contract, b: Contract) -> bool:
-        later, earlier = max(a.start, b.start), min(_end(a), _end(b))
-        return a.block.overlaps(b.block) and later < earlier
-
     bands: list[int] = []
+    most: list[int] = []  # the highest band of those that each contract meets, its own among them
+    holding: list[int] = []  # those that have not ended when the next one begins
     for index, each in enumerate(contracts):
-        taken = {bands[i] for i in range(index) if meet(contracts[i], each)}
-        bands.append(next(band for band in range(index + 1) if band not in taken))
-    for index, each in enumerate(contracts):
-        beside = [band for band, other in zip(bands, contracts, strict=True) if meet(each, other)]
-        yield each, bands[index], max(beside) + 1
+        holding = [i for i in holding if _end(contracts[i]) > each.start]
+        met = [i for i in holding if contracts[i].block.overlaps(each.block)]
+        taken = {bands[i] for i in met}
+        band = next(band for band in range(len(met) + 1) if band not in taken)
+        for i in met:
+            most[i] = max(most[i], band)
+        bands.append(band)
+        most.append(max(band, *taken, 0))
+        holding.append(index)
+    for each, band, highest in zip(contracts, bands, most, strict=True):
+        yield each, band, highest + 1
 
 
 def _end(contract: Contract) -> datetime:
