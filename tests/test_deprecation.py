@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from numgenius_core._deprecation import (
+from numgenius_core._faces.deprecation import (
     Deprecation,
     deprecated,
     deprecated_names,

@@ -193,7 +193,7 @@ def __getattr__(name: str) -> object:
         except MissingExtra as missing:  # so that help() and completion go on to the next name
             raise AttributeError(str(missing)) from missing
     else:
-        from numgenius_core._deprecation import no_such  # slow, on the way to an error
+        from numgenius_core._faces.deprecation import no_such  # slow, on the way to an error
 
         raise no_such(__name__, name)
     globals()[name] = found  # from now on it is found without this function

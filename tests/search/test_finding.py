@@ -23,7 +23,8 @@ from numgenius_core.search import (
     parse,
     remarks,
 )
-from numgenius_core.search.fields import _MEANT, ALIASES, FIELDS
+from numgenius_core.search.fields import FIELDS
+from numgenius_core.search.spellings import ALIASES, MEANT
 from numgenius_core.sla import Promise
 from numgenius_core.wire import offer_from_record
 
@@ -146,8 +147,8 @@ class TestHints:
             parse(f"{typed}=1")
 
     def test_what_is_meant_exists(self) -> None:
-        assert set(_MEANT.values()) <= set(FIELDS)
-        assert not set(_MEANT) & {*FIELDS, *ALIASES}
+        assert set(MEANT.values()) <= set(FIELDS)
+        assert not set(MEANT) & {*FIELDS, *ALIASES}
 
     @pytest.mark.parametrize(
         ("query", "meant"),

@@ -37,9 +37,10 @@ from numgenius_core.search import (
     search,
 )
 from numgenius_core.search._language import MAX_LENGTH
-from numgenius_core.search.fields import View, field_named
+from numgenius_core.search.fields import field_named
 from numgenius_core.search.query import MAX_CONDITIONS, MAX_VALUES
 from numgenius_core.search.request import MAX_KEYS
+from numgenius_core.search.view import View
 from numgenius_core.wire import offer_from_record, read_offers
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)

@@ -15,7 +15,7 @@ HOME: Final = Path(numgenius_core.__file__).parent
 # fmt: off
 ORDER: Final = [
     "errors", "ids", "_numbers", "units", "_checks", "_json", "money", "rates", "_terms",
-    "intervals", "listing", "offer", "_accrual", "_tables", "_deprecation",
+    "intervals", "listing", "offer", "_accrual", "_tables", "_faces",
     "gpus", "sla", "prices", "contracts", "bids", "maintenance", "billing", "search", "wire",
     "documents", "market", "planning", "frames", "whatif", "plots", "testing", "_command",
     "__main__",

@@ -21,8 +21,9 @@ import pytest
 
 import numgenius_core
 from house import FACES, MARKET_FACES, ORDER, PACKAGE, ROOMS, SOURCES, VALUES, load
-from numgenius_core import _deprecation, market, prices
-from numgenius_core._deprecation import home_of
+from numgenius_core import market, prices
+from numgenius_core._faces import deprecation
+from numgenius_core._faces.deprecation import home_of
 from numgenius_core.errors import MissingExtra
 
 HEAVY: Final = ["cattrs", "narwhals", "matplotlib", "pandas", "numpy", "dateutil.parser"]
@@ -277,7 +278,7 @@ class TestThePackageShowsItsFace:
         assert dir(load(face)) == sorted([*load(face).__all__, *faces])
 
     def test_where_a_promised_name_is_is_said(self) -> None:
-        assert sorted(_deprecation.FACES) == FACES
+        assert sorted(deprecation.FACES) == FACES
         for face in FACES:
             for name in load(face).__all__:
                 home = home_of(name)
@@ -308,7 +309,7 @@ class TestThePackageShowsItsFace:
     def test_a_package_without_its_sources_says_no_more(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(_deprecation, "__file__", "/nowhere/_deprecation.pyc")
+        monkeypatch.setattr(deprecation, "__file__", "/nowhere/at/all/deprecation.pyc")
         with pytest.raises(AttributeError, match=r"no attribute 'Rent'$"):
             numgenius_core.Rent  # noqa: B018 - asking is the test
 
@@ -369,7 +370,7 @@ class TestImportIsCheap:
         assert modules.isdisjoint({*HEAVY, "dateutil", "html", "json"})
         assert {name.removeprefix(f"{PACKAGE}.") for name in modules if PACKAGE in name} == {
             *(PACKAGE, "errors", "ids", "_numbers", "units", "_checks", "money", "rates", "_terms"),
-            *("offer", "_accrual", "_tables", "prices", "prices.quotes"),
+            *("offer", "_accrual", "_tables", "_faces", "prices", "prices.quotes"),
         }
 
 

@@ -17,7 +17,7 @@ from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote, quote, says
 from numgenius_core.prices.ranking import NotRented, disk_of
 from numgenius_core.search import FIELDS, Field, FieldType, View
-from numgenius_core.search.fields import ALIASES
+from numgenius_core.search.spellings import ALIASES
 
 Row = dict[str, Any]
 

@@ -5,9 +5,9 @@ What rearranges GPUs loads with its first use: whoever looks at offers needs the
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from numgenius_core._faces import lazily
 from numgenius_core.gpus.slicing import (
     Explanation,
     blocks,
@@ -60,15 +60,7 @@ _HOMES: Final = {
     ),
     **dict.fromkeys(("Fragmentation", "FreeGpus", "fragmentation"), "fragments"),
 }
-
-
-def __getattr__(name: str) -> object:
-    """Load a name of the face with its first use (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = found  # from now on it is found without this function
-    return found
+__getattr__ = lazily(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -5,17 +5,19 @@ Each name loads with its first use: who ranks offers needs the fields, and no la
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
+
+from numgenius_core._faces import lazily
 
 if TYPE_CHECKING:
     from numgenius_core.search._language import parse
     from numgenius_core.search._values import FieldType
-    from numgenius_core.search.fields import FIELDS, Field, View
+    from numgenius_core.search.fields import FIELDS, Field
     from numgenius_core.search.hints import Remark, remarks
     from numgenius_core.search.names import gpu_matcher
     from numgenius_core.search.query import DEFAULTS, Condition, Operator, Query
     from numgenius_core.search.request import Order, SearchRequest, parse_order, search
+    from numgenius_core.search.view import View
 
 __all__ = [
     "DEFAULTS",
@@ -39,22 +41,15 @@ __all__ = [
 _NAMES: Final = {
     "_language": ("parse",),
     "_values": ("FieldType",),
-    "fields": ("FIELDS", "Field", "View"),
+    "fields": ("FIELDS", "Field"),
     "hints": ("Remark", "remarks"),
     "names": ("gpu_matcher",),
     "query": ("DEFAULTS", "Condition", "Operator", "Query"),
     "request": ("Order", "SearchRequest", "parse_order", "search"),
+    "view": ("View",),
 }
 _HOMES: Final = {name: home for home, names in _NAMES.items() for name in names}
-
-
-def __getattr__(name: str) -> object:
-    """Load a name of the face with its first use (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = found  # from now on it is found without this function
-    return found
+__getattr__ = lazily(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -29,8 +29,8 @@ from numgenius_core.search._values import number
 from numgenius_core.units import SECONDS_PER_MONTH
 
 if TYPE_CHECKING:
-    from numgenius_core.search.fields import View
     from numgenius_core.search.query import Query
+    from numgenius_core.search.view import View
 
 _LONGEST: Final = 1_200 * SECONDS_PER_MONTH
 """Most seconds that can be prepaid."""

@@ -36,9 +36,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
 from decimal import Decimal
-from fractions import Fraction
 from typing import Final
 
 from attrs import field, frozen
@@ -50,22 +48,18 @@ from numgenius_core._numbers import (
     WIDE,
     decimal_of,
     decimal_text,
-    keep_whole,
-    plain_duration,
 )
-from numgenius_core._terms import reliability_of
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
-from numgenius_core.intervals import to_epoch, total_seconds, utc
+from numgenius_core.intervals import to_epoch, total_seconds
 from numgenius_core.listing import Mode, Verification
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import discount_of, says
 from numgenius_core.prices.ranking import disk_of
 from numgenius_core.search._reserving import discount_rate
 from numgenius_core.search._values import MAX_WHOLE, READ, FieldType, Scalar, bounded, like, number
-from numgenius_core.units import MAX_MB, MB_PER_GB, SECONDS_PER_DAY
-
-CLIENT_DISK_MB: Final = 5_000
-"""Disk that the client prices an offer with if not told otherwise."""
+from numgenius_core.search.spellings import ALIASES, nearest_field
+from numgenius_core.search.view import View
+from numgenius_core.units import MB_PER_GB, SECONDS_PER_DAY
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
 _MICROSECOND: Final = Decimal("0.000001")
@@ -79,51 +73,6 @@ _STEP: Final = decimal_of(1, PRICE_PLACES)
 _PER_DOLLAR: Final = {"dlperf": "dlperf_per_dphtotal", "total_flops": "flops_per_dphtotal"}
 _RESERVED_MORE: Final = Decimal("0.001")
 """What answers to reserved searches add to the price that a speed is divided by."""
-
-
-@frozen(kw_only=True)
-class View:
-    """What an offer's fields depend on beside the offer.
-
-    Attributes:
-        disk_mb: Disk that ``dph_total`` includes, whole MB.
-        now: When the search is made; without it ``duration`` is what the source said.
-        mode: What the prices are for; ``INTERRUPTIBLE`` has the lowest bid as the price.
-        stay: How long an offer would be reserved; without it, until it ends.
-        target: The uptime that hosts are to keep: ``dph_total`` on demand includes the fee for it.
-
-    Raises:
-        WrongType: ``disk_mb`` is no ``int``, ``mode`` no ``Mode`` or ``now`` no ``datetime``.
-        RuleViolation: A negative disk, an instant without a time zone, or a target out of range.
-
-    >>> from numgenius_core import Offer, PerGbMonth, PerGpuHour, PriceTerms
-    >>> from numgenius_core.search import FIELDS, View
-    >>> offer = Offer(
-    ...     id=1,
-    ...     machine=1,
-    ...     gpu_name="A100",
-    ...     gpus=1,
-    ...     prices=PriceTerms(gpu=PerGpuHour("2.00"), storage=PerGbMonth("0.72")),
-    ... )
-    >>> FIELDS["dph_total"].of(offer, View(disk_mb=100_000))
-    Decimal('2.100000000000')
-    """
-
-    disk_mb: int = CLIENT_DISK_MB
-    now: datetime | None = None
-    mode: Mode = Mode.ON_DEMAND
-    stay: timedelta | None = None
-    target: Fraction | None = None
-
-    def __attrs_post_init__(self) -> None:
-        if self.target is not None:
-            reliability_of(self.target, "view.target")
-        keep_whole(self, "disk_mb", "view.disk_mb", 0, MAX_MB)
-        check_kind(self.mode, Mode, "view.mode")
-        if self.now is not None:
-            object.__setattr__(self, "now", utc(self.now, "now"))
-        if self.stay is not None:
-            object.__setattr__(self, "stay", plain_duration(self.stay, "view.stay"))
 
 
 @frozen
@@ -498,58 +447,6 @@ FIELDS: Final[Mapping[str, Field]] = {
 }
 """Every field that the marketplace's search knows, by the API's name for it."""
 
-ALIASES: Final[Mapping[str, str]] = {
-    "cuda_vers": "cuda_max_good",
-    "display_active": "gpu_display_active",
-    "dlperf_usd": "dlperf_per_dphtotal",
-    "dph": "dph_total",
-    "dphtotal": "dph_total",
-    "flops_usd": "flops_per_dphtotal",
-    "gpu_totalram": "gpu_total_ram",
-}
-"""Shorter names of fields that people type, and the API's names that they stand for."""
-
-_MEANT: Final = {
-    word: name
-    for name, words in {
-        "cpu_cores": "cores cpus threads vcpu vcpus ncpu",
-        "cpu_name": "cpu processor cpu_model",
-        "cpu_ram": "ram memory mem cpu_memory system_ram host_ram",
-        "cuda_max_good": "cuda cuda_version",
-        "disk_bw": "disk_speed disk_bandwidth",
-        "disk_space": "disk storage disk_size disk_gb hdd ssd",
-        "direct_port_count": "ports port_count direct_ports",
-        "dlperf": "dl_perf performance perf",
-        "dlperf_per_dphtotal": "value dlperf_per_dollar perf_per_dollar dlperf_per_dph",
-        "dph_total": "price cost hourly price_per_hour cost_per_hour dollars usd rate total_price",
-        "driver_version": "driver nvidia_driver drivers",
-        "duration": "days max_duration time available_days",
-        "end_date": "end until ends ends_at expires",
-        "geolocation": "country region location place geo city zone",
-        "gpu_max_power": "power watts tdp",
-        "gpu_name": "gpu model gpu_model gpu_type card gpuname accelerator accelerator_name",
-        "gpu_ram": "vram gpu_memory gpu_mem gpu_vram video_memory vram_gb gpuram",
-        "gpu_total_ram": "total_vram vram_total total_gpu_ram gpu_ram_total",
-        "host_id": "host owner host_name",
-        "id": "offer offer_id ask_id",
-        "inet_down": "download down_mbps inet_down_mbps bandwidth internet_down down net_down",
-        "inet_up": "upload up_mbps inet_up_mbps internet_up up net_up",
-        "inet_down_cost": "download_cost download_price traffic_cost",
-        "inet_up_cost": "upload_cost upload_price",
-        "machine_id": "machine server node",
-        "min_bid": "bid spot spot_price floor bid_price interruptible",
-        "bw_nvlink": "nvlink nvlink_bw",
-        "num_gpus": "gpus gpu_count count n_gpus ngpus number_of_gpus gpu_num accelerator_count",
-        "pcie_bw": "pcie pcie_bandwidth",
-        "reliability": "uptime availability reliable",
-        "storage_cost": "disk_cost storage_price disk_price",
-        "total_flops": "flops tflops",
-        "verified": "is_verified verify secure",
-    }.items()
-    for word in words.split()
-}
-"""What people type for a field whose name is spelled otherwise, so that spelling cannot tell."""
-
 RESERVED_WORDS: Final = frozenset({"allocated_storage", "limit", "order", "q", "type"})
 """What a request has beside its conditions: no field of an offer."""
 
@@ -573,23 +470,9 @@ def field_named(name: object, path: str, *, known: bool = True) -> Field:
     if found is not None:
         return found
     if known or not _NAME.fullmatch(name) or name in RESERVED_WORDS:
-        near = _nearest(name) if _NAME.fullmatch(name) else None  # never for megabytes of text
+        near = (
+            nearest_field(name, FIELDS) if _NAME.fullmatch(name) else None
+        )  # never for megabytes of text
         hint = f" (did you mean {near}?)" if near else ""
         raise RuleViolation(path, f"the name of a field{hint}", shown(name))
     return Field(name, FieldType.ANY, keys=(name,))
-
-
-def _nearest(name: str) -> str | None:
-    """Return the field that is meant by a name that none has; slow, on the way to an error."""
-    word = name.casefold()
-    if word in FIELDS or word in ALIASES:
-        return word
-    if word in _MEANT:
-        return _MEANT[word]
-    from difflib import SequenceMatcher, get_close_matches  # what only a slip needs
-
-    near = get_close_matches(word, [*FIELDS, *ALIASES], 1, 0.65)
-    near += get_close_matches(word, _MEANT, 1, 0.8)  # surer: what it stands for looks like neither
-    # The most alike, and of two that are equally so the name rather than what people call it.
-    best = max(near, key=lambda each: SequenceMatcher(None, word, each).ratio(), default=None)
-    return None if best is None else _MEANT.get(best, best)

@@ -24,9 +24,10 @@ from numgenius_core._numbers import WIDE, decimal_of
 from numgenius_core.offer import Offer
 from numgenius_core.search._regions import REGIONS
 from numgenius_core.search._values import FieldType, Scalar
-from numgenius_core.search.fields import Field, View
+from numgenius_core.search.fields import Field
 from numgenius_core.search.names import part_matcher
 from numgenius_core.search.query import LISTS, Condition, Operator, Query
+from numgenius_core.search.view import View
 from numgenius_core.units import MB_PER_GB, SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 

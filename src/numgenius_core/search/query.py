@@ -35,8 +35,9 @@ from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.offer import Offer
 from numgenius_core.search._values import FieldType, Scalar, check_object, number
-from numgenius_core.search.fields import Field, View, field_named
+from numgenius_core.search.fields import Field, field_named
 from numgenius_core.search.names import part_matcher
+from numgenius_core.search.view import View
 from numgenius_core.units import Amount, to_megabytes
 
 MAX_CONDITIONS: Final = 200

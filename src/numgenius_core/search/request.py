@@ -30,8 +30,9 @@ from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.search._reserving import asked_duration, asked_target
 from numgenius_core.search._values import Scalar, check_object, number
-from numgenius_core.search.fields import CLIENT_DISK_MB, RESERVED_WORDS, View, field_named
+from numgenius_core.search.fields import RESERVED_WORDS, field_named
 from numgenius_core.search.query import Query, Unknown, refuses
+from numgenius_core.search.view import CLIENT_DISK_MB, View
 from numgenius_core.units import MAX_MB, gigabytes, to_megabytes
 
 MAX_KEYS: Final = 20

@@ -5,9 +5,9 @@ What a host or a renter has of his own loads with its first use: offers are read
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from numgenius_core._faces import lazily
 from numgenius_core._json.packings import Source
 from numgenius_core.wire.findings import Finding, FindingKind, summarized
 from numgenius_core.wire.oddities import find
@@ -21,7 +21,7 @@ from numgenius_core.wire.reading import (
 )
 
 if TYPE_CHECKING:
-    from numgenius_core.wire._cells import RowReading
+    from numgenius_core.wire._rows import RowReading
     from numgenius_core.wire.charges import Invoice, read_charges, read_invoices
     from numgenius_core.wire.earnings import EarningsRow, read_earnings
     from numgenius_core.wire.instances import RentedInstance, read_instances
@@ -57,7 +57,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "RowReading": "_cells",
+    "RowReading": "_rows",
     **dict.fromkeys(("Invoice", "read_charges", "read_invoices"), "charges"),
     **dict.fromkeys(("EarningsRow", "read_earnings"), "earnings"),
     **dict.fromkeys(("RentedInstance", "read_instances"), "instances"),
@@ -65,15 +65,7 @@ _HOMES: Final = {
     "read_table": "tables",
     **dict.fromkeys(("VolumeRow", "read_volumes"), "volumes"),
 }
-
-
-def __getattr__(name: str) -> object:
-    """Load a name of the face with its first use (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = found  # from now on it is found without this function
-    return found
+__getattr__ = lazily(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

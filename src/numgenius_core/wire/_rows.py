@@ -1,260 +1,210 @@
-"""The cells and records of a table: numbers as people and sheets write them, offers by column.
-
-Rule (what programs make of tables): pandas writes a whole number of a column with gaps as ``1.0``;
-people write ``$0.30``. How a text is cut into rows: ``numgenius_core._json.tables``.
-
-Our reading: a comma is the decimal sign where the numbers of the whole table allow no other
-reading. A lone ``1,024`` is refused: it is a number in one country and a thousand times it in the
-next.
-"""
+"""Rows that are read field by field, all that is wrong with them collected."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import cached_property
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from itertools import chain
+from typing import Any, ClassVar, Generic, TypeVar
 
-from numgenius_core._checks import check_kind
-from numgenius_core._json.tables import Table, require, table_of
-from numgenius_core.errors import ParseError, RuleViolation, shown
+from attrs import field, frozen
+
+from numgenius_core._checks import ReadOnly, all_told, read_only_json
+from numgenius_core._json import field_path
+from numgenius_core._json.packings import Source, name_of, text_of
+from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, brief, shown
+from numgenius_core.intervals import floor_second, from_epoch
 from numgenius_core.wire import _fields as read
-from numgenius_core.wire._kinds import OFFERS, RecordKind
-from numgenius_core.wire._promises import claim, spread
-from numgenius_core.wire._records import API
-from numgenius_core.wire._shape import keys_read_by
-from numgenius_core.wire._snapshots import SNAPSHOT, SNAPSHOT_NUMBERS, SNAPSHOT_WHOLE
+from numgenius_core.wire._kinds import RecordKind
+from numgenius_core.wire._snapshots import moment_of
+from numgenius_core.wire._sources import records
 
-ColumnMap = Mapping[str, str]
-"""Our name of a field, and the column that has it; :data:`ROW` is the number of the row."""
-ROW: Final = "#"
-"""In a column map: the number of the row, from 1, for tables that have no ids."""
-
-_SHAPES: Final = 'a JSON list, {"offers": [...]}, one JSON object a line, or CSV with a header'
-_SHOWN: Final = 40
-_LONGEST_PATH: Final = 300
+T = TypeVar("T")
 
 
-# -- cells -------------------------------------------------------------------------------------
-
-_PLAIN: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
-_WHOLE_ROW: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
-_ZEROS: Final = re.compile(r"([0-9]+)\.0+", re.ASCII)
-_COMMA: Final = re.compile(r"([+-]?[0-9]{1,3}(?:\.[0-9]{3})*|[+-]?[0-9]+),([0-9]+)", re.ASCII)
-_GROUPED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+", re.ASCII)
-_ONLY_COMMA: Final = re.compile(
-    r"[+-]?(?:0,[0-9]+|[0-9]+,(?:[0-9]{1,2}|[0-9]{4,})|[0-9]{4,},[0-9]+"
-    r"|[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+)",
-    re.ASCII,
-)
-_ONLY_POINT: Final = re.compile(r"[+-]?[0-9]+\.[0-9]+(?:[eE].*)?|[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+")
+def _read_only(value: Mapping[str, Any]) -> ReadOnly[str, Any]:
+    return read_only_json(value, "reading.extra")
 
 
-def bare(cell: str) -> str:
-    """Return a cell of a number without its blanks and its dollar sign."""
-    return cell.strip().removeprefix("$").lstrip()
+@frozen(kw_only=True)
+class RowReading(Generic[T]):
+    """What a document of the marketplace's rows says: machines, instances, charges and the like.
+
+    Attributes:
+        source: What messages call the document.
+        rows: In the order of the document.
+        faults: What was wrong with the rows left out; empty unless they were collected.
+        skipped: How many rows were left out.
+        extra: What an answer of the API says beside its rows, such as the ``next_token`` of one
+            that has more pages; of several answers in one document the later ones stand.
+
+    >>> from numgenius_core.wire import read_machines
+    >>> answer = '''{"machines": [{"id": 7, "gpu_name": "A100", "num_gpus": 4}, {"id": 8}],
+    ...     "next_token": "abc"}'''
+    >>> reading = read_machines(answer, on_error="collect")
+    >>> len(reading.rows), reading.skipped, reading.extra["next_token"]
+    (1, 1, 'abc')
+    >>> print(reading.faults[0])
+    machines[1].gpu_name: need text, got none
+    """
+
+    _series: ClassVar = "rows"
+
+    source: str
+    rows: tuple[T, ...] = field(repr=brief)
+    faults: tuple[RuleViolation, ...] = field(default=(), eq=all_told, repr=brief)
+    skipped: int = 0
+    extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_read_only, repr=False, hash=False)
 
 
-def plain_number(cell: str, *, comma: bool = False, whole: bool = False) -> str:
-    """Return the plain digits of a number as people and sheets write it; else the cell as it is.
+class Row:
+    """A record whose fields are taken one by one; faults are kept until all have been seen.
+
+    Rows of one's own are few, so they need no reader that is fast.
 
     Args:
-        cell: What stands in the table.
-        comma: Whether a comma is the decimal sign of the table.
-        whole: Whether the column has whole numbers only, so that ``1.0`` is ``1``.
-    """
-    text = bare(cell)
-    if comma and (match := _COMMA.fullmatch(text)):
-        text = f"{match[1].replace('.', '')}.{match[2]}"
-    elif not comma and _GROUPED.fullmatch(text):
-        text = text.replace(",", "")
-    if text.startswith("."):
-        text = f"0{text}"
-    if whole and (match := _ZEROS.fullmatch(text)):
-        text = match[1]
-    return text if _PLAIN.fullmatch(text) else cell
-
-
-class Tidy:
-    """Makes plain numbers of a table's cells, once one of them was none.
-
-    Tables that programs write need none of it, so nothing is looked at before a row is refused.
-    """
-
-    def __init__(self, table: Table, numbers: Collection[str], whole: Collection[str]) -> None:
-        self._table = table
-        self._numbers = numbers
-        self._whole = whole
-
-    @cached_property
-    def comma(self) -> bool:
-        """Whether the numbers of the whole table can only be read with a decimal comma."""
-        return decimal_comma(self._table, self._numbers)
-
-    def __call__(self, row: dict[str, str]) -> dict[str, str]:
-        """Return a row with plain numbers in the columns that have numbers."""
-        return {
-            key: plain_number(cell, comma=self.comma, whole=key in self._whole)
-            if key in self._numbers
-            else cell
-            for key, cell in row.items()
-        }
-
-
-def decimal_comma(table: Table, numbers: Collection[str]) -> bool:
-    """Return whether some numbers of a table have a decimal comma, and none a decimal point."""
-    columns = [i for i, column in enumerate(table.header) if column in numbers]
-    found = False
-    for _, row in table.rows():
-        for index in columns:
-            if index < len(row):
-                cell = bare(row[index])
-                if _ONLY_POINT.fullmatch(cell) and not _COMMA.fullmatch(cell):
-                    return False
-                found = found or _ONLY_COMMA.fullmatch(cell) is not None
-    return found
-
-
-# -- records -----------------------------------------------------------------------------------
-
-
-def check_map(columns: object) -> ColumnMap:
-    """Return a column map that is one: texts to texts, each column once."""
-    check_kind(columns, Mapping, "columns")
-    assert isinstance(columns, Mapping)
-    for ours, theirs in columns.items():
-        check_kind(ours, str, "columns")
-        check_kind(theirs, str, f"columns[{ours!r}]")
-    return columns
-
-
-def renamed(row: Mapping[str, Any], columns: ColumnMap, number: int) -> dict[str, Any]:
-    """Return a record with our names for the fields that a column map knows."""
-    taken = set(columns.values())
-    found = {key: value for key, value in row.items() if key not in taken and key not in columns}
-    for ours, theirs in columns.items():
-        if theirs in row:
-            found[ours] = row[theirs]
-        elif theirs == ROW:
-            found[ours] = number
-    return found
-
-
-# -- tables of offers --------------------------------------------------------------------------
-
-
-_API_WHOLE: Final = keys_read_by(API.columns, {read.id_number, read.gpu_count, read.host})
-_API_NUMBERS: Final = _API_WHOLE | keys_read_by(
-    API.columns,
-    {
-        read.price_or_nothing,
-        read.storage,
-        read.traffic,
-        read.share,
-        read.disk,
-        read.number,
-        read.end,
-        claim,
-        spread,
-    },
-)
-_API_FLAGS: Final = keys_read_by(API.columns, {read.yes, read.maybe})
-_API_COLUMNS: Final = frozenset(column.key for column in API.columns)
-_API_NEEDED: Final = ("id", "machine_id", "gpu_name", "num_gpus", "dph_base")
-_ROW_COLUMNS: Final = frozenset(column.key for column in SNAPSHOT.columns)
-_ROW_NEEDED: Final = (
-    "offer_id",
-    "machine_id",
-    "gpu_name",
-    "num_gpus",
-    "dph_total",
-    "storage_cost_per_gb_mo",
-)
-_FLAGS: Final = {"true": True, "t": True, "yes": True, "false": False, "f": False, "no": False}
-
-
-def _typed(row: dict[str, str], comma: Callable[[], bool]) -> dict[str, Any]:
-    """Return a row of the API's columns as the API's JSON would have it."""
-    found: dict[str, Any] = {}
-    for key, cell in row.items():
-        value: Any = cell
-        if key in _API_NUMBERS:
-            if not isinstance(cell, str):
-                pass  # the number of the row
-            elif not cell:
-                value = None
-            else:
-                whole = key in _API_WHOLE
-                text = cell if _PLAIN.fullmatch(cell) and not whole else None
-                text = text or plain_number(cell, comma="," in cell and comma(), whole=whole)
-                if _WHOLE_ROW.fullmatch(text):
-                    value = int(text)
-                elif _PLAIN.fullmatch(text):
-                    value = float(text)
-        elif key in _API_FLAGS:
-            value = None if not cell else _FLAGS.get(cell.lower(), cell)
-        elif key in _API_COLUMNS and key != "gpu_name":
-            value = cell or None
-        found[key] = value
-    return found
-
-
-def table_records(
-    text: str, name: str, kind: RecordKind, columns: ColumnMap | None
-) -> Iterator[tuple[str, Any, tuple[RuleViolation, ...], Tidy | None]]:
-    """Return the rows of a table of offers as records: place, record, faults, what tidies it.
+        value: The record.
+        place: Where it stands.
+        what: What it should be, for messages.
+        beside: What the answer that it stands in says beside its rows.
 
     Raises:
-        ParseError: It is no table, or lacks columns.
+        InvalidDocument: It is no object.
     """
-    wanted = {*columns.values()} if columns else _API_COLUMNS | _ROW_COLUMNS
-    table = table_of(text, name, wanted)
-    if kind is not OFFERS:
-        raise ParseError(name, f"JSON of {kind.word}, as {kind.command} prints it", "a table")
-    if not wanted & set(table.header) and len(table.header) == 1:
-        raise ParseError(name, _SHAPES, _no_table(text))
-    if columns:
-        require(table, [column for column in columns.values() if column != ROW])
-    ours = {*(columns or ()), *table.header}
-    in_api = "id" in ours or (
-        "offer_id" not in ours
-        and len(ours.intersection(_API_NEEDED)) >= len(ours.intersection(_ROW_NEEDED))
+
+    def __init__(
+        self, value: object, place: str, what: str, beside: Mapping[str, Any] | None = None
+    ) -> None:
+        if not isinstance(value, dict):
+            fault = WrongType(place, f"{what} (a JSON object)", shown(value))
+            raise InvalidDocument(place, [fault])
+        self.value: dict[str, Any] = value
+        self.beside: Mapping[str, Any] = beside or {}
+        self._place = place
+        self._faults: list[RuleViolation] = []
+
+    def take(self, key: str, hook: Callable[[Any], Any]) -> Any:
+        """Return what a hook makes of a field, ``None`` if it is wrong: :meth:`check` tells."""
+        try:
+            return hook(self.value.get(key))
+        except RuleViolation as fault:
+            got = "none" if key not in self.value else fault.got
+            self._faults.append(type(fault)(field_path(self._place, key), fault.need, got))
+        except TypeError:  # of a hook that remembers answers, for a value that has no hash
+            path = field_path(self._place, key)
+            self._faults.append(WrongType(path, "a value", shown(self.value.get(key))))
+        return None
+
+    def inner(self, key: str, what: str) -> list[Row]:
+        """Return the rows of a list within the row, none of null; their faults are the row's."""
+        found: list[Row] = []
+        for index, value in enumerate(self.take(key, _listed) or ()):
+            place = f"{field_path(self._place, key)}[{index}]"
+            try:
+                row = Row(value, place, what, self.beside)
+            except InvalidDocument as error:
+                self._faults += error.faults
+                continue
+            row._faults = self._faults
+            found.append(row)
+        return found
+
+    def plain(self) -> dict[str, Any]:
+        """Return the record as it is kept: null for ``NaN``, which JSON does not have."""
+        return {key: None if read.is_unknown(value) else value for key, value in self.value.items()}
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong with it so far, nor with the row that it is within."""
+        return not self._faults
+
+    def check(self) -> None:
+        """Refuse the row with all its faults.
+
+        Raises:
+            InvalidDocument: It has some.
+        """
+        if self._faults:
+            raise InvalidDocument(self._place, self._faults)
+
+    def made(self, make: Callable[[], T]) -> T:
+        """Return a value of the row's fields; its refusal is one of the row.
+
+        Raises:
+            InvalidDocument: The fields do not fit each other.
+        """
+        try:
+            return make()
+        except RuleViolation as fault:
+            raise InvalidDocument(self._place, [fault.at(self._place)]) from None
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise WrongType("", "a list", shown(value))
+    return value
+
+
+def instants(naive: str) -> Callable[[Any], datetime | None]:
+    """Return the hook of instants, floored to the second: Unix seconds, or ISO 8601 text.
+
+    Raises:
+        RuleViolation: ``naive`` is no word of its.
+    """
+    if naive not in ("refuse", "utc"):
+        raise RuleViolation("naive", "'refuse' or 'utc'", shown(naive))
+
+    def instant(value: Any) -> datetime | None:
+        if not isinstance(value, str):
+            return None if value is None else from_epoch(value, "")
+        found = moment_of(value.strip(), "", naive_is_utc=naive == "utc")
+        return None if found is None else floor_second(found)
+
+    return instant
+
+
+def read_rows(
+    source: Source, kind: RecordKind, on_error: str, make: Callable[[Row], T]
+) -> RowReading[T]:
+    """Return what the rows of a source make, one each.
+
+    Raises:
+        ParseError: The document as a whole cannot be read.
+        InvalidDocument: Rows with faults, unless they are to be collected.
+        RuleViolation: ``on_error`` is no word of its.
+    """
+    return read_items(source, kind, on_error, lambda row: (make(row),))
+
+
+def read_items(
+    source: Source, kind: RecordKind, on_error: str, make: Callable[[Row], Iterable[T]]
+) -> RowReading[T]:
+    """Return what the rows of a source make, any number each; raises as :func:`read_rows`."""
+    if on_error not in ("raise", "collect"):
+        raise RuleViolation("on_error", "'raise' or 'collect'", shown(on_error))
+    name = name_of(source)
+    found: list[Iterable[T]] = []
+    faults: list[RuleViolation] = []
+    beside: dict[str, Any] = {}
+    skipped = 0
+    for raw in records(text_of(source, name), name, kind, beside=beside):
+        known = raw.faults
+        if not known:
+            try:
+                found.append(make(Row(raw.value, raw.place, f"one of the {kind.word}", beside)))
+                continue
+            except InvalidDocument as error:
+                known = error.faults
+        faults += known
+        skipped += 1
+    if faults and on_error == "raise":
+        raise InvalidDocument(name, faults)
+    return RowReading(
+        source=name,
+        rows=tuple(chain.from_iterable(found)),
+        faults=tuple(faults),
+        skipped=skipped,
+        extra=beside,
     )
-    needed = _API_NEEDED if in_api else _ROW_NEEDED
-    mapped = tuple(columns) if columns else ()
-    require(table, [c for c in needed if c not in mapped], "" if columns else " (or a column map)")
-    tidy = Tidy(table, () if in_api else SNAPSHOT_NUMBERS, SNAPSHOT_WHOLE)
-    comma = _Comma(table, columns or {})
-    for number, (place, row, length) in enumerate(table.records(), 1):
-        if row is None:
-            fault = ParseError(place, f"{len(table.header)} columns", str(length))
-            yield place, None, (fault,), None
-            continue
-        record: dict[str, Any] = row if columns is None else renamed(row, columns, number)
-        if in_api:
-            yield place, _typed(record, comma), (), None
-        else:
-            yield place, {k: str(v) for k, v in record.items()} if columns else record, (), tidy
-
-
-class _Comma:
-    """Whether a table of the API's columns has a decimal comma; looked for when one is met."""
-
-    def __init__(self, table: Table, columns: ColumnMap) -> None:
-        self._table = table
-        self._numbers = {columns.get(name, name) for name in _API_NUMBERS}
-
-    @cached_property
-    def _found(self) -> bool:
-        return decimal_comma(self._table, self._numbers)
-
-    def __call__(self) -> bool:
-        return self._found
-
-
-def _no_table(text: str) -> str:
-    got = shown(text[:60])
-    first = text.strip()
-    if "\n" not in first and len(first) < _LONGEST_PATH and re.search(r"[./\\]", first):
-        return f"{got} (of a file, give its Path)"
-    return got

@@ -25,6 +25,7 @@ from numgenius_core._json import (
     read_json,
 )
 from numgenius_core.errors import ParseError, RuleViolation, shown
+from numgenius_core.wire._cells import ColumnMap, Tidy, renamed, table_records
 from numgenius_core.wire._kinds import (
     RecordKind,
     held_list,
@@ -33,7 +34,6 @@ from numgenius_core.wire._kinds import (
     refuse_holder,
     refuse_record,
 )
-from numgenius_core.wire._rows import ColumnMap, Tidy, renamed, table_records
 
 MAX_RECORDS: Final = 1_000_000
 """Most records of a document: fifty times a whole market."""

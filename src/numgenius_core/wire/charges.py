@@ -35,8 +35,8 @@ from numgenius_core.intervals import Interval, after, total_seconds
 from numgenius_core.money import ZERO, Money
 from numgenius_core.units import SECONDS_PER_HOUR
 from numgenius_core.wire import _fields as read
-from numgenius_core.wire._cells import Row, RowReading, instants, read_items, read_rows
 from numgenius_core.wire._kinds import CHARGED, CHARGES, INVOICES
+from numgenius_core.wire._rows import Row, RowReading, instants, read_items, read_rows
 
 Moment = Callable[[Any], datetime | None]
 

@@ -27,8 +27,8 @@ from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval, after, from_epoch
 from numgenius_core.money import ZERO, Money
 from numgenius_core.wire import _fields as read
-from numgenius_core.wire._cells import Row, RowReading, read_rows
 from numgenius_core.wire._kinds import EARNINGS, EARNINGS_BY_DAY
+from numgenius_core.wire._rows import Row, RowReading, read_rows
 
 _DAY: Final = timedelta(days=1)
 _SECONDS: Final = 86_400

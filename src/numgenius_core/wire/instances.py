@@ -30,10 +30,10 @@ from numgenius_core.listing import Mode, PriceTerms
 from numgenius_core.money import Money
 from numgenius_core.rates import PerHour
 from numgenius_core.wire import _fields as read
-from numgenius_core.wire._cells import Row, RowReading, read_rows
 from numgenius_core.wire._kinds import INSTANCES
 from numgenius_core.wire._promises import claim, claim_key, fee, promise_of, spread
 from numgenius_core.wire._records import unknown_prices
+from numgenius_core.wire._rows import Row, RowReading, read_rows
 
 
 def _read_only(value: Mapping[str, Any]) -> ReadOnly[str, Any]:

@@ -34,9 +34,9 @@ from numgenius_core.listing import Listing, Machine, PriceTerms
 from numgenius_core.rates import MAX_RATE, PerGb, PerGbMonth, PerGpuHour
 from numgenius_core.units import Exact
 from numgenius_core.wire import _fields as read
-from numgenius_core.wire._cells import Row, RowReading, read_rows
 from numgenius_core.wire._kinds import MACHINES
 from numgenius_core.wire._promises import band, claim, promise_of, spread
+from numgenius_core.wire._rows import Row, RowReading, read_rows
 
 
 def _read_only(value: Mapping[str, Any]) -> ReadOnly[str, Any]:

@@ -28,10 +28,10 @@ from numgenius_core._json.packings import Source, name_of, text_of
 from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import floor_second
 from numgenius_core.offer import Offer
+from numgenius_core.wire._cells import ColumnMap, check_map
 from numgenius_core.wire._kinds import OFFERS
 from numgenius_core.wire._moments import moment_in, told_by_end
 from numgenius_core.wire._records import API
-from numgenius_core.wire._rows import ColumnMap, check_map
 from numgenius_core.wire._shape import Shape
 from numgenius_core.wire._snapshots import SNAPSHOT, UTC_SNAPSHOT
 from numgenius_core.wire._sources import RawRecord, records

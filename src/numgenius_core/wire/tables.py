@@ -22,9 +22,7 @@ from numgenius_core._json.packings import Source, name_of, text_of
 from numgenius_core._json.tables import Table, require, table_of
 from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, WrongType, shown
 from numgenius_core.rates import PerHour
-from numgenius_core.wire._kinds import RecordKind
-from numgenius_core.wire._moments import moment_in
-from numgenius_core.wire._rows import (
+from numgenius_core.wire._cells import (
     ROW,
     ColumnMap,
     check_map,
@@ -32,6 +30,8 @@ from numgenius_core.wire._rows import (
     plain_number,
     renamed,
 )
+from numgenius_core.wire._kinds import RecordKind
+from numgenius_core.wire._moments import moment_in
 from numgenius_core.wire._sources import records
 
 _ROWS: Final = RecordKind("rows", "", "", ("rows",), lambda _: False)

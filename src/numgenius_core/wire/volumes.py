@@ -27,8 +27,8 @@ from numgenius_core.listing import Verification
 from numgenius_core.rates import PerGbMonth
 from numgenius_core.units import HOURS_PER_MONTH, MB_PER_GB
 from numgenius_core.wire import _fields as read
-from numgenius_core.wire._cells import Row, RowReading, instants, read_rows
 from numgenius_core.wire._kinds import VOLUMES
+from numgenius_core.wire._rows import Row, RowReading, instants, read_rows
 
 _OF_OFFERS: Final = frozenset({"ask_contract_id", "bundle_id"})
 

@@ -125,7 +125,7 @@ def home_of(name: str) -> str | None:
     for face in FACES:
         if face.rpartition(".")[2] == name:
             return f"{package}.{face}"
-        path = Path(__file__).parent.joinpath(*face.split("."))
+        path = Path(__file__).parents[1].joinpath(*face.split("."))
         path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         try:
             found = _PROMISED.search(path.read_text("utf-8"))
