@@ -92,6 +92,25 @@ class TestEachPromisedNameHasAnExample:
         assert ">>> " in (vars(load(face))[name].__doc__ or "")
 
 
+# Asked in the inner loops of bills, of instants that were checked; given nothing; a state that only
+# a market makes.
+REFUSES_NOTHING: Final = {
+    ("intervals", "total_seconds"),
+    ("wire", "read_sample"),
+    ("market", "Account"),
+}
+
+
+class TestEachPromisedNameSaysWhatItRefuses:
+    """House: "Public docstrings stand on their own: meaning, units, shapes, errors"."""
+
+    @pytest.mark.parametrize(("face", "name"), [each for each in PROMISED if each[0] != "testing"])
+    def test_its_docstring_names_errors(self, face: str, name: str) -> None:
+        text = vars(load(face))[name].__doc__ or ""
+        says = re.search(r"Raises:|\braises ``|is refused as :class:", text) is not None
+        assert says is ((face, name) not in REFUSES_NOTHING)
+
+
 def shown_at_work(face: str, code: str) -> set[str]:
     """Return which names of a face a source puts to work: gives, finds, or catches."""
     found = set()

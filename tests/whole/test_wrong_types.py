@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterator
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import pytest
-from attrs import evolve, fields
+from attrs import evolve, fields, has
+from hypothesis import given, settings
 
 import document_values as known
 import numgenius_core.market as market_room
 from full_market import MACHINE as M1, full_market
+from house import FACES, load
 from market_world import ANN, HOST as OWNER, START
 from numgenius_core.bids import Claim
+from numgenius_core.billing import Line
 from numgenius_core.billing.metering import metered
 from numgenius_core.contracts import Disk, Volume
 from numgenius_core.documents import to_json
@@ -26,15 +29,27 @@ from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import Interval, fixed_duration
 from numgenius_core.listing import Mode
 from numgenius_core.maintenance import MachineSchedule
-from numgenius_core.market import Market, commands as c, execute, journal, replay, views
+from numgenius_core.market import (
+    Account,
+    Instance,
+    MachineState,
+    Market,
+    commands as c,
+    execute,
+    journal,
+    replay,
+    views,
+)
 from numgenius_core.market.events import InstanceStopped
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
-from numgenius_core.planning import PriceSeries
-from numgenius_core.prices import LinearSchedule, StepSchedule
+from numgenius_core.planning import BidOutcome, PriceSeries
+from numgenius_core.prices import LeftOut, LinearSchedule, Quote, StepSchedule
 from numgenius_core.rates import PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.sla import SlaOutlook
+from numgenius_core.testing import values
 from numgenius_core.whatif.estimate import estimate_mean
-from numgenius_core.wire import find
+from numgenius_core.wire import Finding, find
 
 HOST, CLIENT, MACHINE, CONTRACT = (
     AccountId("host"),
@@ -116,6 +131,45 @@ class TestEveryFieldSaysItsName:
         assert "XX" not in str(refused.value)
         assert refused.value.need
         assert refused.value.got
+
+
+# What events lead to, and what a rule makes of values that were checked: nobody else makes one.
+STATES: Final = {Instance, MachineState}
+RESULTS: Final = {
+    Account,
+    BidOutcome,
+    Finding,
+    LeftOut,
+    Line,
+    Quote,
+    SlaOutlook,
+}
+MADE: Final = dict.fromkeys(
+    cls
+    for face in FACES
+    for cls in (getattr(load(face), name) for name in load(face).__all__)
+    if isinstance(cls, type) and has(cls) and hasattr(cls, "__attrs_post_init__")
+    if cls not in STATES
+)
+
+
+class TestEveryClassThatPeopleMakeChecksItsFields:
+    """A class that takes anything gives an error of somebody else's, in another place, later."""
+
+    @pytest.mark.parametrize("cls", MADE, ids=lambda cls: cls.__name__)
+    def test_a_field_of_another_type_is_refused(self, cls: type) -> None:
+        @settings(max_examples=1, deadline=None, database=None)
+        @given(value=values(cls))
+        def each(value: Any) -> None:
+            for field in fields(cls):
+                if field.init:
+                    try:
+                        evolve(value, **{field.alias: object()})
+                    except NumgeniusError:
+                        continue
+                    assert cls in RESULTS, field.name
+
+        each()
 
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -306,6 +306,10 @@ def runs_out(histories: Iterable[History], balance: Money, *, at: datetime) -> d
     Returns:
         ``at`` if there is no balance now, ``None`` if it lasts for ever (to the year 9999).
 
+    Raises:
+        WrongType: A history is no ``History``, ``balance`` no ``Money`` or ``at`` no ``datetime``.
+        RuleViolation: A refund above what is left of the deposit.
+
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import (
     ...     Block, History, Listing, Machine, Money, PerGbMonth, PerGpuHour, PriceTerms, agree,

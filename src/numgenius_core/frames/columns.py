@@ -71,6 +71,9 @@ class Columns:
         claim: The uptime that the host claims, a share; 0 and null are no promise.
         spread: The spread of that claim.
 
+    Raises:
+        WrongType: A name that is neither text nor a ``Column``.
+
     >>> from numgenius_core.frames import Column, Columns
     >>> Columns(price=Column("cents", "nano"), gpus="gpu_count").min_bid
     'min_bid'
@@ -90,6 +93,8 @@ class Columns:
     def __attrs_post_init__(self) -> None:
         for name in ("gpus", "price", "storage", "upload", "download", "min_bid", "discount"):
             as_column(getattr(self, name), f"columns.{name}")
+        if self.verification is not None:
+            check_kind(self.verification, str, "columns.verification")
         check_kind(self.claim, str, "columns.claim")
         check_kind(self.spread, str, "columns.spread")
 

@@ -80,6 +80,9 @@ def offer_columns(offers: Iterable[Offer] | MarketSeries) -> dict[str, list[Any]
     Returns:
         A list for each column, one entry for each offer, in the order given.
 
+    Raises:
+        WrongType: Something that is no ``Offer``.
+
     >>> import pyarrow as pa
     >>> from numgenius_core import Offer, PerGpuHour, PriceTerms
     >>> from numgenius_core.frames import offer_columns

@@ -175,6 +175,8 @@ class SlaOutlook(Tabular):
     worst_day_credit: Money
 
     def __attrs_post_init__(self) -> None:
+        for name in ("nets", "gains"):
+            check_kind(getattr(self, name), tuple, f"outlook.{name}")
         if not self.nets:
             raise RuleViolation("outlook.nets", "that of at least one run", "none")
         if len(self.gains) != len(self.nets):

@@ -117,6 +117,9 @@ class Trace:
         requests: What clients want, sorted by arrival; those of one second stay in the order
             given.
 
+    Raises:
+        WrongType: Something that is no ``Request``.
+
     >>> from numgenius_core.whatif import Request, Trace
     >>> late, early = (Request(after=after, gpus=1, seconds=60) for after in (900, 300))
     >>> [request.after for request in Trace([late, early]).requests]

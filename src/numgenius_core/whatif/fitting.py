@@ -215,6 +215,9 @@ def recorded(histories: Iterable[History], horizon: Interval) -> Trace:
         histories: What happened to each instance, as billing reads it.
         horizon: The time that is looked at.
 
+    Raises:
+        WrongType: ``horizon`` is no ``Interval``, or a history no ``History``.
+
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval
     >>> from numgenius_core.whatif import Request, Scenario, Trace, recorded, simulate

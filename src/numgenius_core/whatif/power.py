@@ -28,6 +28,10 @@ _WATTS_PER_KW: Final = 1_000
 class PerKwh(Rate):
     """A price of electricity, dollars per kilowatt-hour: exact, to a pico-dollar.
 
+    Raises:
+        WrongType: The price is a ``float``, a ``bool`` or no number.
+        RuleViolation: It is negative, has more than 12 decimals or is above 1,000,000.
+
     >>> from numgenius_core.whatif import PerKwh
     >>> print(PerKwh("0.15").charge(350 * 3_600))  # 350 watts for an hour
     0.0525

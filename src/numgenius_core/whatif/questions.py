@@ -86,6 +86,7 @@ class Answer(Tabular):
 
     def __attrs_post_init__(self) -> None:
         check_measure(self.measure)
+        check_kind(self.sweep, Sweep, "answer.sweep")
         for name, option in (("best", self.best), ("base", self.base)):
             if option not in self.sweep.options:
                 raise RuleViolation(f"answer.{name}", "an option of the sweep", shown(option))

@@ -25,6 +25,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_complet
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import cached_property
 from multiprocessing import current_process, get_context
 from signal import SIG_IGN, SIGINT, signal
 from time import monotonic
@@ -67,6 +68,15 @@ _Job = tuple[int, int]  # which option, and which run of it
 _FIGURES: Final = (*_DOLLARS, *_SHARES, *_COUNTS)
 
 
+def _as_options(given: Iterable[Option]) -> tuple[Option, ...]:
+    return as_tuple(given, "sweep.options")
+
+
+def _as_outcomes(given: Iterable[Iterable[Outcome]]) -> tuple[tuple[Outcome, ...], ...]:
+    runs = as_tuple(given, "sweep.outcomes")
+    return tuple(as_tuple(each, f"sweep.outcomes[{i}]") for i, each in enumerate(runs))
+
+
 @frozen(kw_only=True)
 class Sweep(Tabular):
     """What came of each option, run by run.
@@ -94,10 +104,12 @@ class Sweep(Tabular):
     'price 2.00'
     """
 
-    options: tuple[Option, ...] = field(repr=brief)
-    outcomes: tuple[tuple[Outcome, ...], ...] = field(repr=brief)
+    options: tuple[Option, ...] = field(converter=_as_options, repr=brief)
+    outcomes: tuple[tuple[Outcome, ...], ...] = field(converter=_as_outcomes, repr=brief)
 
     def __attrs_post_init__(self) -> None:
+        for index, option in enumerate(self.options):
+            check_kind(option, Option, f"sweep.options[{index}]")
         if not self.options:
             raise RuleViolation("sweep.options", "at least one", "none")
         runs = [len(each) for each in self.outcomes]
@@ -112,10 +124,21 @@ class Sweep(Tabular):
             WrongType: A measure of your own that gives a ``float``.
             RuleViolation: An option that is not in the sweep, or a name that is no figure.
         """
-        if option not in self.options:
-            raise RuleViolation("option", "an option of the sweep", shown(option))
+        place = self._places.get(id(option))
+        if place is None:  # an equal one, which takes comparing whole scenarios
+            if option not in self.options:
+                raise RuleViolation("option", "an option of the sweep", shown(option))
+            place = self.options.index(option)
         check_measure(measure)
-        return tuple(_measured(o, measure) for o in self.outcomes[self.options.index(option)])
+        return tuple(_measured(outcome, measure) for outcome in self.outcomes[place])
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        """Where each option stands, by its identity; of one that is there twice, the first."""
+        places: dict[int, int] = {}
+        for place, option in enumerate(self.options):
+            places.setdefault(id(option), place)
+        return places
 
     def estimate(
         self,
