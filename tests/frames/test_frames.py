@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -634,8 +635,9 @@ class TestPricesCannotBeFaked:
     def test_links_multiply(self, engine: str) -> None:
         days = [make(engine, cases.market_rows(seed)) for seed in (1, 2, 3)]
         first, second = frames.price_chain(days)
-        assert first.level == first.index == frames.matched_index(days[0], days[1]).index
-        assert second.level == first.index * second.index
+        alone = [frames.matched_index(*pair) for pair in pairwise(days)]
+        assert first == alone[0]
+        assert second == evolve(alone[1], level=alone[0].index * alone[1].index)
 
     def test_a_basket_is_fixed(self, engine: str) -> None:
         prices = frames.model_prices(make(engine, cases.market_rows(1)))
@@ -656,6 +658,10 @@ class TestPricesCannotBeFaked:
         moved = [{**row, "machine_id": row["machine_id"] + 100} for row in cases.market_rows(1)]
         with pytest.raises(RuleViolation, match=r"snapshots\[1\]\.after"):
             frames.price_chain([one, make(engine, moved)])
+        bare = make(engine, [{"machine_id": 1, "gpu_name": "A", "num_gpus": 8}])
+        for place, days in enumerate(([bare, one, one], [one, bare, one], [one, one, bare])):
+            with pytest.raises(RuleViolation, match=rf"^snapshots\[{place}\]\.price: "):
+                frames.price_chain(days)
 
     @pytest.mark.parametrize("engine", ["duckdb"])
     def test_two_connections_cannot_be_joined(self, engine: str) -> None:

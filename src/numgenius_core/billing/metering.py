@@ -252,8 +252,7 @@ def metered(history: History, until: datetime) -> tuple[Line, ...]:
     for at, fact in history.steps():
         if at >= until:
             break
-        meter.run_to(at)
-        meter.take(fact)
+        meter.come_to(at, fact)
     meter.run_to(until)
     return merged(meter.lines)
 
@@ -268,8 +267,7 @@ def discount_since_reserved(history: History, at: datetime) -> Money:
     for then, fact in history.steps():
         if then > at:
             break
-        meter.run_to(then)
-        meter.take(fact)
+        meter.come_to(then, fact)
     meter.run_to(at)
     return Money.sum(
         line.listed - line.amount
@@ -288,6 +286,12 @@ class _Meter:
         self.deposit, self.discount = ZERO, self.contract.discount
         self.lines: list[Line] = []
         self.reserved_from = 0  # the first line of the present reservation
+
+    def come_to(self, at: datetime, fact: Fact | None) -> None:
+        """Let time pass until something happens, and let it happen."""
+        if not isinstance(fact, Transferred):  # traffic changes nothing of what goes on
+            self.run_to(at)
+        self.take(fact)
 
     def run_to(self, end: datetime) -> None:
         """Let time pass, without a change of state or rates."""

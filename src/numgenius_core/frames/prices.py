@@ -20,12 +20,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from itertools import accumulate, groupby, pairwise
+from itertools import accumulate, groupby
 from operator import mul
 from typing import Any, Final
 
 import narwhals.stable.v2 as nw
-from attrs import frozen
+from attrs import evolve, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import round_half_even, whole_number
@@ -248,13 +248,17 @@ def matched_index(
     (Fraction(11, 10), 4, 1)
     """
     old = _machines(before, model, machine, columns)
-    new = _machines(after, model, machine, columns)
+    return _matched(old, _machines(after, model, machine, columns), [machine, model, _GPUS])
+
+
+def _matched(old: Any, new: Any, keys: list[str]) -> IndexLink:
+    """Return how prices moved between two snapshots, each with a row for each machine."""
     if old.implementation is not new.implementation or type(old) is not type(new):
         kinds = f"{old.implementation.name} and {new.implementation.name}"
         raise WrongType("after", "a frame of the same kind as the earlier one", kinds)
     renamed = new.rename({_PRICE: _LATER})
     try:
-        both = old.join(renamed, on=[machine, model, _GPUS], how="inner")
+        both = old.join(renamed, on=keys, how="inner")
     except Exception as fault:  # noqa: BLE001 - each engine has its own
         need = "a frame on the same connection or session as the earlier one"
         raise WrongType("after", need, shown(str(fault))) from None
@@ -290,7 +294,7 @@ def price_chain(
     Raises:
         WrongType: A column that holds no numbers, or frames of two engines.
         RuleViolation: What :func:`~numgenius_core.frames.matched_index` refuses of a pair; the
-            error names the later snapshot.
+            error names the snapshot, of a pair the later one.
 
     >>> import pyarrow as pa
     >>> from numgenius_core.frames import price_chain
@@ -300,23 +304,17 @@ def price_chain(
     ['11/10', '33/25']
     """
     links: list[IndexLink] = []
-    level = Fraction(1)
-    for index, (before, after) in enumerate(pairwise(as_tuple(snapshots, "snapshots"))):
+    level, old = Fraction(1), None
+    for index, snapshot in enumerate(as_tuple(snapshots, "snapshots")):
         try:
-            link = matched_index(before, after, model=model, machine=machine, columns=columns)
+            new = _machines(snapshot, model, machine, columns)
+            if old is not None:
+                link = _matched(old, new, [machine, model, _GPUS])
+                level *= link.index
+                links.append(evolve(link, level=level))
         except RuleViolation as fault:
-            raise fault.at(f"snapshots[{index + 1}]") from None
-        level *= link.index
-        links.append(
-            IndexLink(
-                index=link.index,
-                level=level,
-                machines=link.machines,
-                gpus=link.gpus,
-                entered=link.entered,
-                left=link.left,
-            )
-        )
+            raise fault.at(f"snapshots[{index}]") from None
+        old = new
     return tuple(links)
 
 
