@@ -15,7 +15,7 @@ from numgenius_core.offer import Offer
 Facts = Mapping[str, Any]
 Hardware = Mapping[MachineId, Facts]
 
-# Of the whole machine, or of one GPU; the same in the row of each of its offers.
+# Of the whole machine, or of one GPU.
 COMMON: Final = (
     *("gpu_ram", "gpu_mem_bw", "gpu_max_power", "gpu_lanes", "compute_cap", "gpu_arch"),
     *("cpu_name", "cpu_arch", "cpu_cores", "cpu_ram", "cpu_ghz", "has_avx", "mobo_name"),
@@ -99,12 +99,14 @@ def facts(hardware: Hardware, machine: MachineId) -> dict[str, Any]:
 def described(offer: Offer, hardware: Hardware) -> dict[str, Any]:
     """Return what an offer's part of its machine is made of.
 
-    Cores go with the GPUs; memory is the machine's: an instance gets as much of it as of the cores.
+    Memory and the cores that work go with the GPUs, as the disk does; the cores that are told with
+    them are the machine's.
     """
     known, whole = hardware.get(offer.machine, {}), offer.gpus_in_machine or offer.gpus
     found = facts(hardware, offer.machine)
     if known:
         found["cpu_cores_effective"] = known["cpu_cores"] * offer.gpus / whole
+        found["cpu_ram"] = known["cpu_ram"] * offer.gpus // whole
         found |= {name: known[each] * offer.gpus for name, each in OF_A_GPU.items()}
     else:
         found |= dict.fromkeys(("cpu_cores_effective", *OF_A_GPU))

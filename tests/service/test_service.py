@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
+from fractions import Fraction
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
@@ -955,7 +956,11 @@ class TestSearch:
         for row in found:
             assert (row["rented"], row["is_bid"], row["datacenter"]) == (False, False, False)
             assert row["ask_contract_id"] == row["id"]
-            assert row["cpu_cores_effective"] == 64 * row["num_gpus"] / 8
+            share = Fraction(row["num_gpus"], 8)
+            assert (row["cpu_cores"], row["cpu_cores_effective"]) == (64, 64 * share)
+            assert row["cpu_ram"] == int(257_618 * share)
+        roomy = listed.search(**default, cpu_ram={"gte": 257_618 // 4})
+        assert {row["num_gpus"] for row in roomy} == {2, 4, 8}
         listed.list(1002)
         found = listed.search(**default, datacenter={"eq": True})
         assert {row["machine_id"] for row in found} == {1002}
