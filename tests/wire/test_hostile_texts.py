@@ -72,6 +72,14 @@ def test_a_file_is_read_so_too(tmp_path: Path) -> None:
         read_offers(file)
 
 
+def test_a_file_is_named_by_its_whole_path(tmp_path: Path) -> None:
+    file = tmp_path.joinpath(*(f"{part:a>60}" for part in range(9)), "it's\nlast.json")
+    with pytest.raises(ParseError) as refused:
+        read_offers(file)
+    name = str(file).replace("\n", "\\n")
+    assert str(refused.value).startswith(f"{name}: need a file that can be read, got ")
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
 @pytest.mark.parametrize("padding", [b"", b"\x00" * 40_000])
 def test_packed_streams_one_after_the_other(pack: Callable[[bytes], bytes], padding: bytes) -> None:

@@ -60,7 +60,7 @@ def name_of(source: object) -> str:
     if isinstance(source, (str, bytes, bytearray)):
         return "text"
     if isinstance(source, os.PathLike):
-        return shown(os.fspath(source)).strip("'\"")
+        return repr(os.fsdecode(source))[1:-1]  # whole: who has many files must find this one
     return "stream"
 
 
