@@ -28,6 +28,7 @@ if find_spec("narwhals") is None:  # pragma: no cover - tested in an environment
 
 from numgenius_core.frames.columns import PICO_COLUMNS, Column, Columns
 from numgenius_core.frames.fleets import occupancy, offer_columns, resolve, slices
+from numgenius_core.frames.payouts import dollars, payout
 from numgenius_core.frames.prices import (
     IndexLink,
     ModelPrice,
@@ -37,7 +38,7 @@ from numgenius_core.frames.prices import (
     price_chain,
 )
 from numgenius_core.frames.promises import promise_fees
-from numgenius_core.frames.quotes import dollars, payout, quote, reserve
+from numgenius_core.frames.quotes import quote, reserve
 
 __all__ = [
     "PICO_COLUMNS",

@@ -25,17 +25,9 @@ from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._terms import DEFAULT_SPREAD, NO_FLOOR
 from numgenius_core.bids.priority import Claim, Rank, resolve_fleet
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.frames._exact import (
-    INT64,
-    STEPS_PER_NANO,
-    ExactFrame,
-    Number,
-    as_frame,
-    check_name,
-    column,
-    refuse_taken,
-)
+from numgenius_core.frames._exact import INT64, STEPS_PER_NANO, ExactFrame, Number, column
 from numgenius_core.frames._kinds import DISK, GPUS, INSTANT, NUMBER, PRICE, Kind
+from numgenius_core.frames._names import as_frame, check_name, refuse_taken
 from numgenius_core.frames._reading import Input, Reading, names_of, plain
 from numgenius_core.frames._series import series_columns
 from numgenius_core.frames.columns import Named, as_column

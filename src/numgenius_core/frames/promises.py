@@ -22,19 +22,9 @@ from numgenius_core._checks import check_kind
 from numgenius_core._numbers import PICO
 from numgenius_core._terms import Promise, reliability_of
 from numgenius_core.errors import RuleViolation, WrongType
-from numgenius_core.frames._exact import (
-    PREFIX,
-    STEPS_PER_NANO,
-    ExactFrame,
-    Frame,
-    Number,
-    Value,
-    as_frame,
-    check_name,
-    refuse_taken,
-    some_of,
-)
+from numgenius_core.frames._exact import STEPS_PER_NANO, ExactFrame, Number, Value
 from numgenius_core.frames._kinds import PRICE
+from numgenius_core.frames._names import PREFIX, Frame, as_frame, check_name, refuse_taken, some_of
 from numgenius_core.frames._reading import Input, Reading, nullable, plain
 from numgenius_core.frames.columns import Column, as_column
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules, expected_credit

@@ -22,11 +22,8 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, Final
 
-import narwhals.stable.v2 as nw
-
 from numgenius_core._checks import check_kind
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID
-from numgenius_core.errors import WrongType
 from numgenius_core.frames._exact import (
     INT64,
     STEPS_PER_NANO,
@@ -35,14 +32,9 @@ from numgenius_core.frames._exact import (
     Number,
     Pair,
     Value,
-    as_frame,
-    check_name,
     column,
-    refuse_taken,
-    some_of,
 )
-from numgenius_core.frames._kinds import AMOUNT, SHARE, SHARES
-from numgenius_core.frames._reading import Input, Reading
+from numgenius_core.frames._names import as_frame, refuse_taken, some_of
 from numgenius_core.frames._stay import (
     QuoteColumns,
     QuoteRequest,
@@ -52,7 +44,8 @@ from numgenius_core.frames._stay import (
     refuse_promise,
     share_of,
 )
-from numgenius_core.frames.columns import Column, ColumnNames, as_column, columns_of
+from numgenius_core.frames.columns import Column, ColumnNames, columns_of
+from numgenius_core.frames.payouts import parts_of, scaled, split
 from numgenius_core.frames.promises import has_promise, promised_steps, with_factors
 from numgenius_core.listing import Mode
 from numgenius_core.prices.schedules import FEE, LEAST_TO_TELL
@@ -353,16 +346,11 @@ def _answer(
         out["per_hour"] = _per_hour(exact, total, seconds)
     if {"payout", "fee"} & set(wanted):
         part = _platforms(given, fee, (full, price, paid), amounts.get("forfeit"))
-        out["payout"], out["fee"] = _shared(exact, total, out["total"], part)
+        out["payout"], out["fee"] = split(exact, total, out["total"], part)
     out["gpu_per_hour"] = price
     if "gpu_per_hour" in wanted:
         out["gpu_per_hour"] = exact.half_even(*exact.divide(price, STEPS_PER_NANO), STEPS_PER_NANO)
     return {name: out[name] for name in wanted}
-
-
-def _taken(fee: Share, read: Reading) -> tuple[Value, int]:
-    """Return the platform's share as ``(numerator, denominator)``."""
-    return (read["fee"], SHARES) if isinstance(fee, Column) else fee
 
 
 def _platforms(
@@ -373,7 +361,7 @@ def _platforms(
     As :func:`numgenius_core.prices.quote` has it: the part of each price is a price of its own,
     rounded once; that of a forfeit is rounded to a tick.
     """
-    exact, (taken, shares) = given.exact, _taken(fee, given.read)
+    exact, (taken, shares) = given.exact, parts_of(fee, given.read)
     if taken == 0:
         return None
 
@@ -385,27 +373,8 @@ def _platforms(
     parts = _gpu_time(given, of(full), reduced, paid)
     parts += _used(given, of).values()
     if lost is not None:
-        parts.append(_scaled(exact, lost, taken, shares))
+        parts.append(scaled(exact, lost, taken, shares))
     return exact.carried(exact.sum(parts))
-
-
-def _shared(
-    exact: ExactFrame, total: Pair, rounded: Value, part: Pair | None
-) -> tuple[Value, Value]:
-    """Return what host and platform get of a total, both carried, in nano-dollars."""
-    if part is None:
-        return rounded, 0 * column(rounded)
-    # A nano-dollar is lent to the rest, so that it stays above zero.
-    host = (total[0] - part[0] - 1, exact.let(total[1] - part[1] + TICKS_PER_NANO))
-    return exact.nanos(host), exact.half_even(*part, TICKS_PER_NANO)
-
-
-def _scaled(exact: ExactFrame, amount: Pair, times: Value, parts: int) -> Pair:
-    """Return ``amount · times / parts`` as :meth:`~numgenius_core.money.Money.scaled` rounds it."""
-    whole, left = exact.divide(amount[0], parts)
-    more, finer = exact.divide(exact.let(left * times), parts)
-    ticks = exact.divide(exact.let(finer * TICKS_PER_NANO + amount[1] * times), parts)
-    return exact.let(whole * times + more), exact.half_even(*ticks, parts)
 
 
 def _lines(exact: ExactFrame, gpu: Pair, amounts: dict[str, Pair]) -> dict[str, Value]:
@@ -469,74 +438,3 @@ def reserve(
         results=some_of(results, _RESERVED),
         prefix=prefix,
     )
-
-
-def payout(frame: Any, amount: Column | str, fee: Exact | Column, *, prefix: str = "host_") -> Any:
-    """Return the frame with what host and platform get of amounts that clients pay.
-
-    Args:
-        frame: Any frame with a column of whole nano-dollars.
-        amount: The column of what clients pay.
-        fee: The platform's share of each amount. What is billed is split price by price, as
-            :func:`quote` splits it: that may differ in the last nano-dollars.
-        prefix: What the names of the results, ``payout`` and ``fee``, begin with.
-
-    Raises:
-        WrongType: A column that holds no numbers.
-        RuleViolation: An amount below zero, a share that is not from 0 to below 1, or a name that
-            is taken.
-
-    >>> import pyarrow as pa
-    >>> from numgenius_core.frames import payout
-    >>> bills = pa.table({"paid": [4_000_000_000]})
-    >>> payout(bills, "paid", "0.25").to_pylist()
-    [{'paid': 4000000000, 'host_payout': 3000000000, 'host_fee': 1000000000}]
-    """
-    check_kind(prefix, str, "prefix")
-    exact, platform = ExactFrame(frame), share_of(fee, "fee")
-    refuse_taken([prefix + "payout", prefix + "fee"], exact.columns)
-    inputs = {"amount": Input(path="amount", kind=AMOUNT, source=as_column(amount, "amount"))}
-    if isinstance(platform, Column):
-        inputs["fee"] = Input(path="fee", kind=SHARE, source=platform)
-    read = Reading(exact, inputs)
-    total, (taken, shares) = read["amount"], _taken(platform, read)
-    part = None if taken == 0 else exact.carried(_scaled(exact, (total, 0), taken, shares))
-    host, rest = _shared(exact, (total, 0), total, part)
-    return exact.finish({prefix + "payout": host, prefix + "fee": rest})
-
-
-def dollars(frame: Any, *names: str, suffix: str = "_dollars") -> Any:
-    """Return the frame with amounts in dollars as floats, to look at and to plot.
-
-    A float is the nearest one to the amount, to the nano-dollar up to $9 million. Sum the
-    nano-dollars first: sums of floats drift.
-
-    Args:
-        frame: Any frame with columns of whole nano-dollars.
-        *names: These columns, such as ``quote_total``.
-        suffix: What the new columns' names add to them.
-
-    Raises:
-        WrongType: A column that holds no integers.
-        RuleViolation: Columns that the frame lacks, or a name that is taken.
-
-    >>> import pyarrow as pa
-    >>> from numgenius_core.frames import dollars
-    >>> dollars(pa.table({"quote_total": [5_100_000_000]}), "quote_total").to_pylist()
-    [{'quote_total': 5100000000, 'quote_total_dollars': 5.1}]
-    """
-    check_kind(suffix, str, "suffix")
-    for index, name in enumerate(names):
-        check_name(name, f"names[{index}]")
-    exact = ExactFrame(frame)
-    exact.require({name: name for name in names})
-    refuse_taken([name + suffix for name in names], exact.columns, "suffix")
-    schema = exact.frame.collect_schema()
-    added = {}
-    for name in names:
-        if not schema[name].is_integer():
-            raise WrongType(name, "a column of whole nano-dollars", f"one of {schema[name]}")
-        amount = nw.col(name).cast(nw.Float64)
-        # A column divides: Polars divides by a number as it multiplies by its reciprocal.
-        added[name + suffix] = amount / (amount - amount + float(_BILLION))
-    return as_frame(frame).with_columns(**added).to_native()
