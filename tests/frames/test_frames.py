@@ -615,6 +615,26 @@ class TestResolving:
             frames.resolve(make(engine, cases.claim_rows(1)), rank="nothing")
 
 
+def one_gpu_each(prices: dict[int, float]) -> list[dict[str, Any]]:
+    """Return the rows of machines with one GPU, by their ids and prices."""
+    return [
+        {"machine_id": machine, "gpu_name": "A", "num_gpus": 1, "dph_base": price}
+        for machine, price in prices.items()
+    ]
+
+
+MARKETS = st.dictionaries(
+    st.integers(1, 4), st.sampled_from([0.25, 0.5, 1.0, 3.0]), min_size=1
+).map(lambda prices: {**prices, 5: 1.0})
+
+
+@given(days=st.lists(MARKETS, min_size=1, max_size=6))
+def test_the_same_market_again_is_one_of_the_first(days: list[dict[int, float]]) -> None:
+    # Whatever comes and goes between: 5 is always there, so that every link has a machine.
+    market = [make("pyarrow", one_gpu_each(day)) for day in [*days, days[0]]]
+    assert frames.price_chain(market)[-1].direct == 1
+
+
 class TestPricesCannotBeFaked:
     """Statistics of prices that a change of composition cannot fake."""
 
@@ -636,8 +656,40 @@ class TestPricesCannotBeFaked:
         days = [make(engine, cases.market_rows(seed)) for seed in (1, 2, 3)]
         first, second = frames.price_chain(days)
         alone = [frames.matched_index(*pair) for pair in pairwise(days)]
+        direct = frames.matched_index(days[0], days[2]).index
         assert first == alone[0]
-        assert second == evolve(alone[1], level=alone[0].index * alone[1].index)
+        assert second == evolve(alone[1], level=alone[0].index * alone[1].index, direct=direct)
+
+    def test_a_chain_drifts_and_the_index_against_the_first_does_not(self, engine: str) -> None:
+        days = ({1: 1.0, 2: 10.0}, {1: 2.0, 2: 10.0}, {1: 1.0}, {1: 1.0, 2: 10.0})
+        chain = frames.price_chain([make(engine, one_gpu_each(day)) for day in days])
+        assert [link.level for link in chain] == [
+            Fraction(12, 11),
+            Fraction(6, 11),
+            Fraction(6, 11),
+        ]
+        assert [link.direct for link in chain] == [Fraction(12, 11), 1, 1]
+
+    def test_without_a_machine_of_the_first_snapshot_nothing_is_direct(self, engine: str) -> None:
+        days = ({1: 1.0, 2: 2.0}, {2: 2.0, 3: 3.0}, {3: 4.5})
+        *_, link = frames.price_chain([make(engine, one_gpu_each(day)) for day in days])
+        assert (link.direct, link.level) == (None, Fraction(3, 2))
+
+    def test_a_machine_that_shows_other_gpus_is_not_matched(self, engine: str) -> None:
+        before, after = one_gpu_each({1: 1.0, 2: 2.0}), one_gpu_each({1: 1.0, 2: 2.0})
+        after[1] |= {"num_gpus": 4, "dph_base": 8.0}
+        link = frames.matched_index(make(engine, before), make(engine, after))
+        assert (link.machines, link.gpus, link.entered, link.left) == (1, 1, 4, 1)
+
+    def test_a_link_says_when_it_is(self, engine: str) -> None:
+        days = [make(engine, one_gpu_each({1: price})) for price in (1.0, 1.5)]
+        times = [from_epoch(0), from_epoch(3600)]
+        chain = frames.price_chain(days, instants=times)
+        assert [row["at"] for row in chain.to_dicts()] == times[1:]
+        assert "1970-01-01 01:00:00+00:00  1.5000  1.5000" in str(chain)
+        for wrong in (times[:1], times[::-1], [times[0], times[0]]):
+            with pytest.raises(RuleViolation, match="instants"):
+                frames.price_chain(days, instants=wrong)
 
     def test_a_basket_is_fixed(self, engine: str) -> None:
         prices = frames.model_prices(make(engine, cases.market_rows(1)))

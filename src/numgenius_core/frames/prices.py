@@ -8,7 +8,10 @@ model and the same GPUs:
     index = Σ GPUs · price then / Σ GPUs · price before
 
 so machines that come, go or change leave it as it is, and it is 1 when no machine's price changed.
-Links of such indices multiply to a chain.
+Links of such indices multiply to a chain. A chain *drifts*: prices of a machine that leaves and
+comes back are compared in one link and not in the other, so it may end below or above 1 though the
+last snapshot is the first one again. Each link therefore says the index against the first snapshot
+as well; that one knows nothing of machines that are new.
 
 The engine counts GPUs per model and price; what remains is small, and is worked out exactly in
 Python integers: means are fractions, and the median is a price that exists: the least one at which
@@ -19,15 +22,17 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
-from itertools import accumulate, groupby
+from itertools import accumulate, groupby, pairwise
 from operator import mul
 from typing import Any, Final
 
 import narwhals.stable.v2 as nw
 from attrs import evolve, frozen
 
-from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._checks import as_tuple, check_kind, utc
 from numgenius_core._numbers import round_half_even, whole_number
 from numgenius_core._tables import Results
 from numgenius_core._tables.result import ResultTable
@@ -201,19 +206,53 @@ class IndexLink:
 
     Attributes:
         index: The price now as a multiple of the price before, exact; 1 is unchanged.
-        level: The product of this and all earlier links.
+        level: The product of this and all earlier links. It covers machines that are new since
+            the first snapshot, and drifts as machines come and go while prices move.
+        direct: The price now as a multiple of that of the *first* snapshot, on the machines that
+            these two show; ``None`` if they share none with a price. It never drifts, and misses
+            machines that are new. ``level`` and ``direct`` far apart are the sign of a drift, or of
+            new machines whose prices move otherwise.
         machines: Machines that both snapshots have, with the same model and GPUs.
         gpus: GPUs of these machines.
-        entered: GPUs of the other machines of the later snapshot.
-        left: GPUs of the other machines of the earlier one.
+        entered: GPUs of the other machines of the later snapshot: new ones, and those that show
+            another model or another number of GPUs than before, as a machine does whose largest
+            offer was rented.
+        left: GPUs of the other machines of the earlier one, changed ones among them.
+        at: When the later snapshot was taken, if the caller said so.
     """
 
     index: Fraction
     level: Fraction
+    direct: Fraction | None
     machines: int
     gpus: int
     entered: int
     left: int
+    at: datetime | None = None
+
+
+class PriceChain(Results[IndexLink]):
+    """The links of a chain, as :func:`price_chain` returns them."""
+
+    __slots__ = ()
+
+    def table(self) -> ResultTable:
+        """Return a row for each link: the index, its level, that against the first, and GPUs."""
+        rows = [
+            (
+                str(number) if link.at is None else str(link.at),
+                *("" if f is None else _decimals(f) for f in (link.index, link.level, link.direct)),
+                *(f"{n:,}" for n in (link.machines, link.gpus, link.entered, link.left)),
+            )
+            for number, link in enumerate(self, 1)
+        ]
+        head = ("link", "index", "level", "direct", "machines", "GPUs", "entered", "left")
+        return ResultTable(title="", head=head, rows=tuple(rows))
+
+
+def _decimals(index: Fraction) -> str:
+    """Return an index with four decimals, rounded half-even."""
+    return f"{Decimal(round_half_even(index.numerator * 10_000, index.denominator)).scaleb(-4):.4f}"
 
 
 def matched_index(
@@ -225,6 +264,8 @@ def matched_index(
     columns: ColumnNames | None = None,
 ) -> IndexLink:
     """Return how prices moved between two snapshots, on the machines that both show.
+
+    A machine is the same if it has the same model and its largest offer has as many GPUs.
 
     Args:
         before: Offers of the earlier snapshot, a row each.
@@ -253,22 +294,14 @@ def matched_index(
 
 def _matched(old: Any, new: Any, keys: list[str]) -> IndexLink:
     """Return how prices moved between two snapshots, each with a row for each machine."""
-    if old.implementation is not new.implementation or type(old) is not type(new):
-        kinds = f"{old.implementation.name} and {new.implementation.name}"
-        raise WrongType("after", "a frame of the same kind as the earlier one", kinds)
-    renamed = new.rename({_PRICE: _LATER})
-    try:
-        both = old.join(renamed, on=keys, how="inner")
-    except Exception as fault:  # noqa: BLE001 - each engine has its own
-        need = "a frame on the same connection or session as the earlier one"
-        raise WrongType("after", need, shown(str(fault))) from None
-    machines, gpus, was, now = _weighed(both)
+    machines, gpus, was, now = _weighed(_joined(old, new, keys))
     if not was:
         raise RuleViolation("after", "a machine that both snapshots show, with a price", "none")
     index = Fraction(now, was)
     return IndexLink(
         index=index,
         level=index,
+        direct=index,
         machines=machines,
         gpus=gpus,
         entered=_gpus_of(new) - gpus,
@@ -276,17 +309,43 @@ def _matched(old: Any, new: Any, keys: list[str]) -> IndexLink:
     )
 
 
+def _direct(first: Any, new: Any, keys: list[str]) -> Fraction | None:
+    """Return the price as a multiple of that of the first snapshot, on the machines of both."""
+    _, _, was, now = _weighed(_joined(first, new, keys))
+    return Fraction(now, was) if was else None
+
+
+def _joined(old: Any, new: Any, keys: list[str]) -> Any:
+    """Return the machines that two snapshots show, with both prices."""
+    if old.implementation is not new.implementation or type(old) is not type(new):
+        kinds = f"{old.implementation.name} and {new.implementation.name}"
+        raise WrongType("after", "a frame of the same kind as the earlier one", kinds)
+    try:
+        return old.join(new.rename({_PRICE: _LATER}), on=keys, how="inner")
+    except Exception as fault:  # noqa: BLE001 - each engine has its own
+        need = "a frame on the same connection or session as the earlier one"
+        raise WrongType("after", need, shown(str(fault))) from None
+
+
 def price_chain(
     snapshots: Iterable[Any],
     *,
+    instants: Iterable[datetime] | None = None,
     model: str = "gpu_name",
     machine: str = "machine_id",
     columns: ColumnNames | None = None,
-) -> tuple[IndexLink, ...]:
+) -> PriceChain:
     """Return the links between snapshots in order of time; their levels are the chained index.
+
+    A chain covers machines that are new, and drifts: where a machine leaves while prices move and
+    comes back, the level keeps what moved in one link and not in the other, and does not come back.
+    Many links with noise in their prices and machines drift far. Each link's ``direct`` compares
+    with the first snapshot alone: look at both. What comes is a tuple of links, which prints as a
+    table and has ``to_dicts``.
 
     Args:
         snapshots: Offers of each snapshot, in order of time, all on one engine.
+        instants: When each was taken, to be told as ``at`` of the links; ascending.
         model: Column of the GPU's name.
         machine: Column of the machine's id.
         columns: The names of the other columns; ``gpus`` and ``price`` are used.
@@ -294,7 +353,8 @@ def price_chain(
     Raises:
         WrongType: A column that holds no numbers, or frames of two engines.
         RuleViolation: What :func:`~numgenius_core.frames.matched_index` refuses of a pair; the
-            error names the snapshot, of a pair the later one.
+            error names the snapshot, of a pair the later one. Instants that do not ascend, or not
+            as many as snapshots.
 
     >>> import pyarrow as pa
     >>> from numgenius_core.frames import price_chain
@@ -303,19 +363,40 @@ def price_chain(
     >>> [str(link.level) for link in price_chain(days)]
     ['11/10', '33/25']
     """
+    given = as_tuple(snapshots, "snapshots")
+    times = _instants(instants, len(given))
     links: list[IndexLink] = []
-    level, old = Fraction(1), None
-    for index, snapshot in enumerate(as_tuple(snapshots, "snapshots")):
+    level, keys = Fraction(1), [machine, model, _GPUS]
+    first = old = None
+    for index, snapshot in enumerate(given):
         try:
             new = _machines(snapshot, model, machine, columns)
-            if old is not None:
-                link = _matched(old, new, [machine, model, _GPUS])
+            if old is None:
+                first = new
+            else:
+                link = _matched(old, new, keys)
                 level *= link.index
-                links.append(evolve(link, level=level))
+                direct = link.direct if old is first else _direct(first, new, keys)
+                links.append(evolve(link, level=level, direct=direct, at=times[index]))
         except RuleViolation as fault:
             raise fault.at(f"snapshots[{index}]") from None
         old = new
-    return tuple(links)
+    return PriceChain(links)
+
+
+def _instants(
+    instants: Iterable[datetime] | None, count: int
+) -> tuple[datetime, ...] | tuple[None, ...]:
+    """Return when each snapshot was taken, checked; nothing for each if that is not said."""
+    if instants is None:
+        return (None,) * count
+    times = tuple(utc(at, f"instants[{i}]") for i, at in enumerate(as_tuple(instants, "instants")))
+    if len(times) != count:
+        raise RuleViolation("instants", f"one for each of {count} snapshots", f"{len(times)}")
+    for index, (one, other) in enumerate(pairwise(times), 1):
+        if other <= one:
+            raise RuleViolation(f"instants[{index}]", f"a time after {one}", str(other))
+    return times
 
 
 def _machines(frame: Any, model: str, machine: str, columns: ColumnNames | None) -> Any:
