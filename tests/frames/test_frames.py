@@ -681,6 +681,23 @@ class TestPricesCannotBeFaked:
         link = frames.matched_index(make(engine, before), make(engine, after))
         assert (link.machines, link.gpus, link.entered, link.left) == (1, 1, 4, 1)
 
+    def test_a_machine_has_its_gpus_while_a_part_is_rented(self, engine: str) -> None:
+        whole = {"machine_id": 1, "gpu_name": "A", "num_gpus": 8, "dph_base": 8.0, "size": 8}
+        part = {**whole, "num_gpus": 2, "dph_base": 2.5}
+        other = {"machine_id": 2, "gpu_name": "A", "num_gpus": 3, "dph_base": 9.0, "size": None}
+        before, after = [whole, part, other], [part, other, {**other, "machine_id": 3, "size": 1}]
+        sized: dict[str, Any] = {"columns": {"machine_gpus": "size"}}
+        (price,) = frames.model_prices(make(engine, after), **sized)
+        assert (price.gpus, price.mean) == (8 + 3 + 3, PerGpuHour(2))
+        assert price.median == PerGpuHour("1.25")
+        link = frames.matched_index(make(engine, before), make(engine, after), **sized)
+        assert (link.index, link.gpus) == (Fraction(8 * 125 + 900, 800 + 900), 11)
+        assert (link.entered, link.left) == (3, 0)
+        shown = frames.matched_index(make(engine, before), make(engine, after))
+        assert (shown.gpus, shown.entered, shown.left) == (3, 5, 8)
+        with pytest.raises(RuleViolation, match="machine_gpus"):
+            frames.model_prices(make(engine, after), columns={"machine_gpus": "none"})
+
     def test_a_link_says_when_it_is(self, engine: str) -> None:
         days = [make(engine, one_gpu_each({1: price})) for price in (1.0, 1.5)]
         times = [from_epoch(0), from_epoch(3600)]

@@ -40,6 +40,7 @@ class Column:
 
 
 Named = str | Column
+_PRICES: Final = ("price", "storage", "upload", "download", "min_bid")
 
 
 def as_column(source: object, path: str) -> Column:
@@ -70,6 +71,8 @@ class Columns:
             market on which all machines are verified.
         claim: The uptime that the host claims, a share; 0 and null are no promise.
         spread: The spread of that claim.
+        machine_gpus: All GPUs of the offer's machine; where the frame has it, machines weigh by it
+            (:func:`~numgenius_core.frames.model_prices`).
 
     Raises:
         WrongType: A name that is neither text nor a ``Column``.
@@ -89,9 +92,10 @@ class Columns:
     verification: str | None = "verification"
     claim: str = "sla_r_claim"
     spread: str = "sla_sigma_x"
+    machine_gpus: Named = "gpus_in_machine"
 
     def __attrs_post_init__(self) -> None:
-        for name in ("gpus", "price", "storage", "upload", "download", "min_bid", "discount"):
+        for name in ("gpus", *_PRICES, "discount", "machine_gpus"):
             as_column(getattr(self, name), f"columns.{name}")
         if self.verification is not None:
             check_kind(self.verification, str, "columns.verification")
@@ -113,8 +117,6 @@ A frame that has them, and not those of the search API, is read by them when no 
 
 ColumnNames = Columns | Mapping[str, Named]
 """Which columns say what: :class:`Columns`, or only those whose names differ, by their field."""
-
-_PRICES: Final = ("price", "storage", "upload", "download", "min_bid")
 
 
 def columns_of(given: ColumnNames | None, present: tuple[str, ...]) -> Columns:

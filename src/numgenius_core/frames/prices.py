@@ -1,7 +1,9 @@
 """What a GPU costs on a market, in numbers that a change of composition cannot fake.
 
-Rule (ours): a machine counts once, by its largest offer and its GPUs, however many offers it is cut
-into. A model's price is weighted by GPUs. To compare two days, either the models are weighted by a
+Rule (ours): a machine counts once, by the price of its largest offer and its GPUs, however many
+offers it is cut into. Its GPUs are those that a column tells (``gpus_in_machine``); where none
+does, those of its largest offer, which are fewer while a part of it is rented. A model's price is
+weighted by GPUs. To compare two days, either the models are weighted by a
 *fixed basket*, or only the *matched* machines are compared, those that both days show with the same
 model and the same GPUs:
 
@@ -40,12 +42,14 @@ from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.frames._exact import INT64, ExactFrame
 from numgenius_core.frames._kinds import GPUS, PRICE
 from numgenius_core.frames._reading import Input, Reading, names_of, plain
-from numgenius_core.frames.columns import ColumnNames, columns_of
+from numgenius_core.frames.columns import ColumnNames, Columns, as_column, columns_of
 from numgenius_core.rates import PerGpuHour
 
 _GPUS: Final = "__numgenius_gpus"
 _PRICE: Final = "__numgenius_price"
 _MOST: Final = "__numgenius_most"
+_SIZE: Final = "__numgenius_size"
+_WHOLE: Final = "__numgenius_whole"
 _LATER: Final = "__numgenius_later"
 _PIECE: Final = 10**9
 
@@ -57,7 +61,8 @@ class ModelPrice:
     Attributes:
         model: Name of the GPU.
         machines: How many machines have it.
-        gpus: How many GPUs these machines have.
+        gpus: How many GPUs these machines have; of one whose size no column tells, how many its
+            largest offer has.
         mean: Mean price, weighted by GPUs, rounded half-even once.
         median: The least price at which half of the GPUs cost no more.
         lowest: Price of the cheapest machine.
@@ -102,14 +107,17 @@ def model_prices(
 ) -> ModelPrices:
     """Return the price of each model on a market, in order of the models' names.
 
-    A machine counts once, by its largest offer, however many offers it is cut into. What comes is a
-    tuple of models, which prints as a table and has ``to_dicts``.
+    A machine counts once, by its largest offer, however many offers it is cut into, and weighs as
+    many GPUs as ``gpus_in_machine`` tells that it has. Without that column (a search shows only
+    what is free) it weighs as many as its largest offer has. What comes is a tuple of models, which
+    prints as a table and has ``to_dicts``.
 
     Args:
         frame: Offers, a row each.
         model: Column of the GPU's name.
         machine: Column of the machine's id.
-        columns: The names of the other columns; ``gpus`` and ``price`` are used.
+        columns: The names of the other columns; ``gpus``, ``price`` and, where it is there,
+            ``machine_gpus`` are used.
 
     Raises:
         WrongType: A column that holds no numbers.
@@ -214,9 +222,9 @@ class IndexLink:
             new machines whose prices move otherwise.
         machines: Machines that both snapshots have, with the same model and GPUs.
         gpus: GPUs of these machines.
-        entered: GPUs of the other machines of the later snapshot: new ones, and those that show
-            another model or another number of GPUs than before, as a machine does whose largest
-            offer was rented.
+        entered: GPUs of the other machines of the later snapshot: new ones, and those that have
+            another model or another number of GPUs than before. Where no column tells a machine's
+            size, one whose largest offer was rented meanwhile is among them.
         left: GPUs of the other machines of the earlier one, changed ones among them.
         at: When the later snapshot was taken, if the caller said so.
     """
@@ -265,14 +273,16 @@ def matched_index(
 ) -> IndexLink:
     """Return how prices moved between two snapshots, on the machines that both show.
 
-    A machine is the same if it has the same model and its largest offer has as many GPUs.
+    A machine is the same if it has the same model and as many GPUs: those that
+    ``gpus_in_machine`` tells, without that column those of its largest offer.
 
     Args:
         before: Offers of the earlier snapshot, a row each.
         after: Offers of the later snapshot, on the same engine.
         model: Column of the GPU's name.
         machine: Column of the machine's id.
-        columns: The names of the other columns; ``gpus`` and ``price`` are used.
+        columns: The names of the other columns; ``gpus``, ``price`` and, where it is there,
+            ``machine_gpus`` are used.
 
     Raises:
         WrongType: A column that holds no numbers, or frames of two engines.
@@ -348,7 +358,8 @@ def price_chain(
         instants: When each was taken, to be told as ``at`` of the links; ascending.
         model: Column of the GPU's name.
         machine: Column of the machine's id.
-        columns: The names of the other columns; ``gpus`` and ``price`` are used.
+        columns: The names of the other columns; ``gpus``, ``price`` and, where it is there,
+            ``machine_gpus`` are used.
 
     Raises:
         WrongType: A column that holds no numbers, or frames of two engines.
@@ -407,16 +418,24 @@ def _machines(frame: Any, model: str, machine: str, columns: ColumnNames | None)
         "gpus": Input(path="gpus", kind=GPUS, source=names.gpus),
         "price": Input(path="price", kind=PRICE, source=names.price, each="gpus"),
     }
+    size = as_column(names.machine_gpus, "machine_gpus")
+    if size.name in exact.columns or names.machine_gpus != Columns().machine_gpus:
+        inputs["size"] = Input(path="machine_gpus", kind=GPUS, source=size)
     exact.require({"model": model, "machine": machine, **names_of(inputs)})
     read = Reading(exact, inputs)
     one, _ = exact.divide(read["price"], read["gpus"])
-    native = exact.finish({_GPUS: read["gpus"], _PRICE: one}, only=(machine, model))
-    known = nw.from_native(native)
+    told = {_GPUS: read["gpus"], _PRICE: one, _SIZE: read["size" if "size" in inputs else "gpus"]}
+    known = nw.from_native(exact.finish(told, only=(machine, model)))
     for name in (machine, model, _GPUS, _PRICE):
         known = known.filter(~nw.col(name).is_null())
-    largest = known.group_by(machine, model).agg(nw.col(_GPUS).max().alias(_MOST))
+    largest = known.group_by(machine, model).agg(
+        nw.col(_GPUS).max().alias(_MOST), nw.col(_SIZE).max().alias(_WHOLE)
+    )
     whole = known.join(largest, on=[machine, model], how="inner")
-    whole = whole.filter(nw.col(_GPUS) == nw.col(_MOST)).select(machine, model, _GPUS, _PRICE)
+    whole = whole.filter(nw.col(_GPUS) == nw.col(_MOST))
+    # What is not told, or less than the machine shows, is no size.
+    told_size = nw.when(nw.col(_WHOLE) > nw.col(_MOST)).then(nw.col(_WHOLE))
+    whole = whole.select(machine, model, _PRICE, told_size.otherwise(nw.col(_MOST)).alias(_GPUS))
     # Two offers of all its GPUs are two looks at one machine: it costs the lower price.
     return whole.group_by(machine, model, _GPUS).agg(nw.col(_PRICE).min())
 
