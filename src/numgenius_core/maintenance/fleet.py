@@ -155,7 +155,8 @@ def aligned_starts(
     """Return instants at equal distances at which windows within a period may start.
 
     Args:
-        within: From the first start to the deadline, by which the last window has ended.
+        within: From the first start, after the notice that you mean to give, to the deadline, by
+            which the last window has ended.
         length: Length of a window, whole seconds.
         step: From start to start; by default the length, which makes the windows aligned: no two
             overlap.
@@ -197,7 +198,8 @@ def plan_fleet(
             under a rolling end that is sure only once the machine is unlisted, or listed with a
             fixed end.
         starts: The instants at which a window may start, such as
-            :func:`~numgenius_core.maintenance.aligned_starts` makes.
+            :func:`~numgenius_core.maintenance.aligned_starts` makes; all of them after the notice
+            that you mean to give, as a window is announced before it starts.
         length: Length of a window, whole seconds, the same for all machines.
         at_once: How many machines may be down at an instant, at most.
         weights: How much each part of a loss counts; by default the number of contracts disturbed

@@ -166,7 +166,9 @@ def earliest_window(
             end when it says; under a rolling end that is sure only once the machine is unlisted,
             or listed with a fixed end.
         length: How long the machine will be down, whole seconds.
-        within: The horizon; the window lies inside.
+        within: The horizon; the window lies inside. Begin it after the notice that you mean to give
+            (see :func:`~numgenius_core.maintenance.requested_window`): a window may start at its
+            first instant, and one that starts now can no longer be announced.
         allowed: The window lies inside one of these, where given
             (:func:`~numgenius_core.maintenance.allowed_intervals`).
 
@@ -207,7 +209,9 @@ def best_window(
         contracts: The machine's contracts, in any order. Each is taken to end when it says; under a
             rolling end that is sure only once the machine is unlisted, or listed with a fixed end.
         length: How long the machine will be down, whole seconds.
-        within: The horizon; the window lies inside.
+        within: The horizon; the window lies inside. Begin it after the notice that you mean to give
+            (see :func:`~numgenius_core.maintenance.requested_window`): a window may start at its
+            first instant, and one that starts now can no longer be announced.
         weights: How much each part of a loss counts; by default the number of contracts disturbed
             is all that counts.
         refunds: What the host owes a contract if it is disturbed, by the contract's id.
