@@ -142,6 +142,44 @@ class TestOneModeForAll:
         assert got["quote_gpu"] == 1_200_000_000
         assert got["quote_storage"] == round_half_even(8 * 150_000_000 * 5_400, 2_592_000)
 
+    @pytest.mark.parametrize("whole", [False, True])
+    def test_traffic_may_be_priced_per_tb(self, engine: str, whole: bool) -> None:
+        """DOMAIN 1: 1 TB = 1024 GB; each price becomes what ``read_offers`` makes of it."""
+        per_tb = [0.0, 2e-9, 0.13333333333333333, 6.666666666666667, 20.48, 511.9, None]
+        if whole:
+            per_tb = [0, 1, 3, 7, 20, 1_000_000, None]
+        rows = [{**ROW, "i": i, "tb": price} for i, price in enumerate(per_tb)]
+        priced = frames.quote(
+            make(engine, rows),
+            HOUR,
+            download=100_000,
+            columns={"download": Column("tb", "dollars/TB")},
+            results="download",
+        )
+        head = "offer_id,machine_id,gpu_name,num_gpus,dph_total,storage_cost_per_gb_mo"
+        table = [f"{head},internet_down_cost_per_tb"]
+        table += [f"{i},1,A100,1,1,0,{price}" for i, price in enumerate(per_tb[:-1], 1)]
+        offers = read_offers("\n".join(table)).offers
+        want = [cases.nanos(o.prices.download.charge(10**14).to_decimal()) for o in offers]
+        got = sorted(read(priced), key=lambda row: row["i"])
+        assert [row["quote_download"] for row in got] == [*want, None]
+
+    def test_a_price_per_tb_is_one_of_traffic_only(self, engine: str) -> None:
+        for columns in (
+            {"price": Column("dph_base", "dollars/TB")},
+            {"storage": Column("storage_cost", "dollars/TB")},
+        ):
+            with pytest.raises(RuleViolation, match="unit: need one of nano, pico, dollars, got"):
+                frames.quote(make(engine, [ROW]), HOUR, disk=1, columns=columns)
+        free = [{**ROW, "tb": 1e-10}]  # less than a pico-dollar a GB
+        with pytest.raises(RuleViolation, match="download price"):
+            frames.quote(
+                make(engine, free),
+                HOUR,
+                download=1,
+                columns={"download": Column("tb", "dollars/TB")},
+            )
+
     def test_all_columns_may_be_verified(self, engine: str) -> None:
         columns = Columns(verification=None)
         rows = [{**ROW, "credit_discount_max": 0.4}]

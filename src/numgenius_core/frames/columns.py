@@ -27,8 +27,9 @@ class Column:
     Attributes:
         name: The column's name in the frame.
         unit: Prices: ``nano`` (integers, the default), ``pico`` (integers), ``dollars`` (floats,
-            the default, or integers). Times: ``seconds``, ``hours``, ``days``, ``months``. Disk:
-            ``GB`` (default), ``MB``. Traffic: ``GB`` (default), ``bytes``. ``None`` is the default.
+            the default, or integers); of traffic ``dollars/TB``, of 1,024 GB, too. Times:
+            ``seconds``, ``hours``, ``days``, ``months``. Disk: ``GB`` (default), ``MB``. Traffic:
+            ``GB`` (default), ``bytes``. ``None`` is the default.
 
     >>> from numgenius_core.frames import Column
     >>> Column("rented_for", "hours").unit
@@ -63,8 +64,8 @@ class Columns:
         gpus: Number of GPUs of the offer.
         price: Price on demand, dollars per hour for the whole offer.
         storage: Price of disk, dollars per GB-month.
-        upload: Price of traffic sent, dollars per GB.
-        download: Price of traffic received, dollars per GB.
+        upload: Price of traffic sent, dollars per GB; per TB with the unit ``dollars/TB``.
+        download: Price of traffic received, likewise.
         min_bid: The lowest bid, dollars per hour for the whole offer.
         discount: The reserved discount factor D, a share.
         verification: Text; only rows of ``verified`` have a reserved price. ``None`` stands for a
