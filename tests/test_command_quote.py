@@ -988,6 +988,44 @@ class TestCompare:
         told = capsys.readouterr().out
         assert "without a reserved price" in told
 
+    def test_the_cheapest_first_in_any_mode(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Issue: "cheapest stay is row 9 of 11": who looks for a bid sees the lowest one."""
+        file = market(
+            {"dph_base": 0.50, "min_bid": 0.30, "credit_discount_max": 0.0},
+            {"dph_base": 0.56, "min_bid": 0.10, "credit_discount_max": 0.4},
+            {"dph_base": 0.55, "min_bid": 0.20, "credit_discount_max": 0.0},
+            {"dph_base": None, "min_bid": 0.15},
+        )
+
+        def first(*words: str) -> list[int]:
+            found = ask(capsys, "compare", file, "--hours", "100", *words)
+            return [row["id"] for row in found["offers"]]
+
+        assert first() == first("--sort", "on-demand") == [1, 3, 2, 4]
+        assert first("--sort", "interruptible") == first("--sort", "cheapest") == [2, 4, 3, 1]
+        assert first("--sort", "reserved") == [1, 2, 3, 4]
+        assert main(["compare", file, "--hours", "100", "--top", "2"]) == 0
+        *_, counted, least = capsys.readouterr().out.splitlines()
+        assert counted == "2 of 4 offers that fit one of them (--sort on-demand)"
+        assert least == "cheapest of all: 2, interruptible, 10.00 (--sort cheapest)"
+        assert main(["compare", file, "--hours", "100", "--top", "3"]) == 0
+        assert "cheapest of all" not in capsys.readouterr().out
+
+    def test_an_amount_is_rounded_once(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """DOMAIN 1: "Money is exact": half a cent less a trace is not half a cent."""
+        file = market({"dph_base": 0.014999999998, "min_bid": 0.014999999998})
+        (row,) = ask(capsys, "quote", file, "--hours", "1")["offers"]
+        assert row["total"] == "0.015"  # to the nano-dollar, for programs
+        for command in ("quote", "compare"):
+            assert main([command, file, "--hours", "1"]) == 0
+            told = capsys.readouterr().out
+            assert " 0.01 " in told
+            assert " 0.02 " not in told
+
     def test_nothing_fits(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["compare", market({}), "--disk", "9999"]) == 1
         assert "1 disk too small" in capsys.readouterr().out

@@ -154,7 +154,7 @@ def show(result: dict[str, Any]) -> None:
         (line["kind"], f"{Decimal(line['amount']):,.4f}", line["made_of"], line["rule"])
         for line in result["lines"]
     ]
-    lines.append(("total", f"{Decimal(row['total']):,.4f}", "", "the sum, rounded nowhere before"))
+    lines.append(("total", f"{row['total']:,.4f}", "", "the sum, rounded nowhere before"))
     more = f"headline ${row['headline_per_hour'] or '?'}/h: GPUs alone"
     lines.append(("an hour", f"{Decimal(row['per_hour']):,.4f}", "", more))
     print_table(("line", "$", "made of", "rule"), lines, left=frozenset({0, 2, 3}))
