@@ -154,7 +154,7 @@ class TestBadInput:
             ("sla foo", "sla: QUESTION: need one of fee, backtest, advise, got 'foo'; see"),
             ("slices 8 --compare --min-gpu 2", "slices: --min-gpu: not allowed with argument"),
             ("slices 8 --foo", ": unrecognized arguments: --foo (a value with a blank stands"),
-            ("quote --samp --hou 3", ": unrecognized arguments: --samp --hou ("),  # no abbreviations
+            ("quote --samp --hou 3", ": unrecognized arguments: --samp --hou ("),
             ("sla", "sla: QUESTION: need a value, got none; see numgenius sla --help"),
         ],
     )
