@@ -11,6 +11,7 @@ from numgenius_core._command._market import ask, days_left, stay_of, told
 from numgenius_core._command._quoting import counted, left_out_line
 from numgenius_core._command._rows import WORDS
 from numgenius_core._command._table import plain, print_table, width, widths
+from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Mode
@@ -60,7 +61,7 @@ def run(options: Namespace) -> dict[str, Any]:
         rows.append(row)
     return {
         "hours": stay.hours,
-        "now": asked.now.isoformat(),
+        "now": text_of(asked.now),
         "asked": told(options, stay, asked),
         **counted(asked, ranking),
         "fitting_any": len(found),

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from numgenius_core._command._market import Asked, Stay, days_left
 from numgenius_core._command._table import width, widths
+from numgenius_core._command._texts import INSTANT, text_of
 from numgenius_core._numbers import PRICE_PLACES, WIDE, decimal_of, decimal_text
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.intervals import AFTER_LAST, from_epoch
@@ -88,7 +89,7 @@ def row_of(
         "lines": [{"kind": kind.value, "amount": decimal_text(a, 2)} for kind, a in lines],
         "rentable": offer.rentable,
         "disk_gb": disk_gb(offer),
-        "ends_at": None if offer.ends_at is None else offer.ends_at.isoformat(),
+        "ends_at": text_of(offer.ends_at),
         "days_left": _text(days_left(offer, asked.now), 1),
         "reliability": _text(field["reliability"]),
         "verification": offer.verification.value if says(offer, "verification") else None,
@@ -291,7 +292,7 @@ def _typed(field: Field, value: object) -> object:
     if not isinstance(value, Decimal) or value.is_infinite():
         return None if isinstance(value, Decimal) else value
     if field.name in _TIMES and 0 <= value < AFTER_LAST:
-        return from_epoch(int(value)).isoformat()
+        return f"{from_epoch(int(value)):{INSTANT}}"
     text = field.untyped(value)
     if field.kind is FieldType.VERSION:
         return text

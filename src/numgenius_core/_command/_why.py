@@ -10,6 +10,7 @@ from typing import Any, Final
 from numgenius_core._command._market import Asked, Stay, ask, days_left, stay_of, told
 from numgenius_core._command._rows import WORDS, disk_gb, quote_or_none, row_of
 from numgenius_core._command._table import plain, print_table
+from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Mode
@@ -46,7 +47,7 @@ def run(options: Namespace) -> dict[str, Any]:
     priced = quote_or_none(offer, stay, mode)
     return {
         "hours": stay.hours,
-        "now": asked.now.isoformat(),
+        "now": text_of(asked.now),
         "asked": {"mode": mode.value, **told(options, stay, asked)},
         "offer": row_of(offer, priced, asked, reasons),
         "why_not": [reason.value for reason in reasons],
