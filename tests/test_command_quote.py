@@ -120,7 +120,7 @@ class TestWhatFits:
         }
         assert [row["id"] for row in found["offers"]] == [1, 11, 12]
         assert found["read"] == found["fitting"] + sum(found["left_out"].values()) == 12
-        assert found["now"] == "2027-01-05T08:00:00+00:00"  # end_date − duration
+        assert found["now"] == "2027-01-05T08:00:00Z"  # end_date − duration
         everything = ask(capsys, *words, "--all")["offers"]
         assert {row["id"]: row.get("why_not") for row in everything} == {
             1: None,
@@ -250,7 +250,7 @@ class TestWhatFits:
         found = ask(capsys, "quote", file, *at_the_end, "--hours", "2", status=1)
         assert found["left_out"]["ends"] == 1
         offset = ask(capsys, "quote", file, "--now", "2027-01-15T08:00:00.9+01:00")
-        assert offset["now"] == "2027-01-15T07:00:00+00:00"
+        assert offset["now"] == "2027-01-15T07:00:00Z"
 
     def test_nothing_fits(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
         file = market({"disk_space": 100}, {"disk_space": 400}, {"rentable": False})
@@ -320,7 +320,7 @@ class TestTimesWithoutAnOffset:
         assert "(--utc takes those without one as UTC)" in told
         assert "naive" not in told
         found = ask(capsys, command, str(path), "--utc")
-        assert found["now"] == "2026-03-01T12:00:00+00:00"
+        assert found["now"] == "2026-03-01T12:00:00Z"
         assert found["offers"][0]["days_left"] == "1"
 
     def test_other_messages_name_options_too(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -358,7 +358,7 @@ class TestWhatIsSaidOfAnOffer:
             ],
             "rentable": True,
             "disk_gb": "1000",
-            "ends_at": "2027-01-15T08:00:00+00:00",
+            "ends_at": "2027-01-15T08:00:00Z",
             "days_left": "10",
             "reliability": "0.975",
             "verification": "verified",
@@ -608,7 +608,7 @@ class TestTheTable:
 
     @pytest.mark.parametrize(
         ("seconds", "said"),
-        [(253_402_300_799, "9999-12-31T23:59:59+00:00"), (253_402_300_800, "253402300800")],
+        [(253_402_300_799, "9999-12-31T23:59:59Z"), (253_402_300_800, "253402300800")],
     )
     def test_a_date_is_one_up_to_the_last_second_of_the_calendar(
         self, market: Any, capsys: pytest.CaptureFixture[str], seconds: int, said: str
@@ -626,8 +626,8 @@ class TestTheTable:
         first, never = ask(capsys, "quote", file, "--columns", names)["offers"]
         assert {name: first[name] for name in names.split(",")} == {
             "duration": "10",
-            "end_date": "2027-01-15T08:00:00+00:00",
-            "start_date": "2025-06-15T15:06:40+00:00",
+            "end_date": "2027-01-15T08:00:00Z",
+            "start_date": "2025-06-15T15:06:40Z",
             "gpu_ram": "24.564",
             "cpu_ram": "128",
             "driver_version": "535.86.05",
@@ -635,8 +635,8 @@ class TestTheTable:
         assert (never["duration"], never["end_date"], never["driver_version"]) == (None, None, None)
         assert main(["quote", file, "--columns", f"id,{names}"]) == 0
         _, first, never = (line.split() for line in capsys.readouterr().out.splitlines())
-        assert first[1:3] == ["10", "2027-01-15T08:00:00+00:00"]
-        assert never == ["2", "–", "–", "2025-06-15T15:06:40+00:00", "24.564", "128", "?"]
+        assert first[1:3] == ["10", "2027-01-15T08:00:00Z"]
+        assert never == ["2", "–", "–", "2025-06-15T15:06:40Z", "24.564", "128", "?"]
         for name in ("duration", "gpu_ram", "cpu_ram", "driver_version"):
             where = f"{name}={first[1 + names.split(',').index(name)]}"
             assert ask(capsys, "quote", file, "--where", where)["offers"][0]["id"] == 1, where
@@ -987,6 +987,44 @@ class TestCompare:
         assert main(["compare", file, "--hours", "200", "--disk", "100"]) == 0
         told = capsys.readouterr().out
         assert "without a reserved price" in told
+
+    def test_the_cheapest_first_in_any_mode(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Issue: "cheapest stay is row 9 of 11": who looks for a bid sees the lowest one."""
+        file = market(
+            {"dph_base": 0.50, "min_bid": 0.30, "credit_discount_max": 0.0},
+            {"dph_base": 0.56, "min_bid": 0.10, "credit_discount_max": 0.4},
+            {"dph_base": 0.55, "min_bid": 0.20, "credit_discount_max": 0.0},
+            {"dph_base": None, "min_bid": 0.15},
+        )
+
+        def first(*words: str) -> list[int]:
+            found = ask(capsys, "compare", file, "--hours", "100", *words)
+            return [row["id"] for row in found["offers"]]
+
+        assert first() == first("--sort", "on-demand") == [1, 3, 2, 4]
+        assert first("--sort", "interruptible") == first("--sort", "cheapest") == [2, 4, 3, 1]
+        assert first("--sort", "reserved") == [1, 2, 3, 4]
+        assert main(["compare", file, "--hours", "100", "--top", "2"]) == 0
+        *_, counted, least = capsys.readouterr().out.splitlines()
+        assert counted == "2 of 4 offers that fit one of them (--sort on-demand)"
+        assert least == "cheapest of all: 2, interruptible, 10.00 (--sort cheapest)"
+        assert main(["compare", file, "--hours", "100", "--top", "3"]) == 0
+        assert "cheapest of all" not in capsys.readouterr().out
+
+    def test_an_amount_is_rounded_once(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """DOMAIN 1: "Money is exact": half a cent less a trace is not half a cent."""
+        file = market({"dph_base": 0.014999999998, "min_bid": 0.014999999998})
+        (row,) = ask(capsys, "quote", file, "--hours", "1")["offers"]
+        assert row["total"] == "0.015"  # to the nano-dollar, for programs
+        for command in ("quote", "compare"):
+            assert main([command, file, "--hours", "1"]) == 0
+            told = capsys.readouterr().out
+            assert " 0.01 " in told
+            assert " 0.02 " not in told
 
     def test_nothing_fits(self, market: Any, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["compare", market({}), "--disk", "9999"]) == 1

@@ -506,8 +506,17 @@ class TestAReservedDepositRunsDown:
         bill = statement(life(rented(disk_mb=50_500)), Interval(T0, T0 + 10 * HOUR))
         rows = str(bill).splitlines()
         (disk,) = (row.split() for row in rows if row.startswith("storage"))
-        assert " ".join(disk[3:-2]) == "50.5 GB × 36,000 seconds 0.72 $/GB-month"
-        assert disk[-1] == "0.50"  # 50.5 × 0.72 × 36,000 / 2,592,000
+        assert " ".join(disk[3:-2]) == "50.5 GB × 10 hours 0.72 $/GB-month"
+        assert disk[-1] == "0.50"  # 50.5 × 0.72 × 10 / 720
+
+    def test_it_counts_as_invoices_do(self) -> None:
+        """Hours and GB: what the marketplace's own rows say, "9.950 hours at $0.021/hour"."""
+        sent = Transferred(at=T0, sent=37_000_000_001, received=10**10)
+        end = T0 + timedelta(hours=9, minutes=57, seconds=1)
+        told = str(statement(life(rented(), sent), Interval(T0, end)))
+        assert " 9.9503 hours " in told
+        assert " 37.000000001 GB " in told
+        assert " 10 GB " in told
 
     def test_it_prints_as_a_table_that_adds_up(self) -> None:
         at, start, end = T0 + 15 * 24 * HOUR, "2026-01-05 00:00:00", "2026-01-20 00:00:00"
@@ -518,10 +527,10 @@ class TestAReservedDepositRunsDown:
         assert texts == [
             ["contract 1, 2026-01-05 00:00:00 … 2026-01-20 01:00:00 UTC"],
             ["line", "from (UTC)", "quantity", "price", "used $", "billed $"],
-            ["GPU reserved", start, "1,296,000 seconds", "0.80 $/hour", "288.00", "0.00"],
-            ["download", start, "1,000,000,000 bytes", "0.01 $/GB", "0.01", "0.01"],
+            ["GPU reserved", start, "360 hours", "0.80 $/hour", "288.00", "0.00"],
+            ["download", start, "1 GB", "0.01 $/GB", "0.01", "0.01"],
             ["deposit", start, "576.00"],
-            ["GPU on demand", end, "3,600 seconds", "1.00 $/hour", "1.00", "1.00"],
+            ["GPU on demand", end, "1 hours", "1.00 $/hour", "1.00", "1.00"],
             ["refund", end, "-9.00"],
             ["forfeit", end, "279.00", "0.00"],
             ["in all", "568.01", "568.01"],  # 288 + 0.01 + 1 + 279 = 576 − 9 + 0.01 + 1

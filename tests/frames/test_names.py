@@ -86,6 +86,23 @@ def is_polars(engine: str) -> bool:
     return "polars" in engine  # it has no two columns of one name
 
 
+class TestWhatComesBack:
+    """Types: a frame comes back as what it was."""
+
+    @pytest.mark.parametrize(
+        "name", ["quote", "reserve", "payout", "dollars", "promise_fees", "slices", "resolve"]
+    )
+    def test_it_is_of_the_same_class(self, engine: str, name: str) -> None:
+        native = make(engine, ROWS)
+        if name == "resolve" and isinstance(nw.from_native(native), nw.LazyFrame):
+            pytest.skip("claims are in memory")
+        assert type(ASKED[name](native)) is type(native)
+
+    def test_of_another_table_too(self, engine: str) -> None:
+        native = make(engine, ROWS)
+        assert type(frames.occupancy(native, DAY)) is type(native)
+
+
 class TestColumnsOfOneName:
     """Some engines refuse two, others read either and forget the other: nobody may have two."""
 

@@ -208,6 +208,7 @@ class TestTheReport:
         assert caught.value.case == (2, 1)
         assert isinstance(caught.value, NumgeniusError)
         assert isinstance(caught.value, AssertionError)
+        assert caught.value.__notes__ == []  # nothing of Hypothesis about lines of this library
         assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
     def test_an_implementation_that_raises_breaks_the_rule(self) -> None:
@@ -648,6 +649,11 @@ class TestBadInput:
     def test_what_is_no_name_of_a_rule(self, rule: Any) -> None:
         with pytest.raises(WrongType, match="rule: need a str"):
             verify(rule, len)
+
+    @pytest.mark.parametrize("implementation", [5, None, "len", []])
+    def test_what_is_no_function(self, implementation: Any) -> None:
+        with pytest.raises(WrongType, match=r"implementation: need a function \(gpus: int"):
+            verify("slicing", implementation)
 
     def test_a_rule_that_there_is_not(self) -> None:
         with pytest.raises(RuleViolation, match="rule: need one of slicing"):

@@ -4,6 +4,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
+import polars as pl
+
+from numgenius_core import frames
 from numgenius_core.bids import Claim, Resolution, resolve
 from numgenius_core.contracts import InstanceEvent, InstanceState, advance
 from numgenius_core.documents import from_json, json_schema, structure, to_json, unstructure
@@ -74,3 +77,10 @@ asked: Command = command_from_json(to_json(AddCredit(account="ann", amount=total
 gone: VolumeArchive = {}
 market, events = execute(Market(), asked, start, volumes=gone)
 described: dict[str, object] = json_schema(Command) | json_schema(Claim)
+
+# Frames: what comes back is of the class that was given.
+market_frame = pl.DataFrame({"num_gpus": [1], "dph_base": [1.0]})
+priced: pl.DataFrame = frames.quote(market_frame, timedelta(hours=1))
+shown: pl.DataFrame = frames.dollars(frames.payout(priced, "quote_total", "0.25"), "host_payout")
+cut: pl.DataFrame = frames.slices(market_frame, min_gpu="num_gpus")
+lazily: pl.LazyFrame = frames.reserve(market_frame.lazy(), 1)

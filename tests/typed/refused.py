@@ -16,6 +16,15 @@ from numgenius_core.money import Money
 from numgenius_core.offer import Block, Offer
 from numgenius_core.prices import CurveSchedule, refund
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.wire import (
+    read_charges,
+    read_earnings,
+    read_instances,
+    read_invoices,
+    read_machines,
+    read_offers,
+    read_volumes,
+)
 
 gpu, bid, disk, traffic = PerGpuHour("1"), PerHour(1), PerGbMonth(Decimal(1)), PerGb("0.02")
 hour = timedelta(hours=1)
@@ -82,3 +91,15 @@ claim.bid = bid  # refused: misc
 wrong: Block = from_json(text, Claim)  # refused: assignment
 from_json(5, Claim)  # refused: call-overload
 asked: Block = command_from_json(text)  # refused: assignment
+
+# Readers.
+read_offers(text, on_error="colect")  # refused: arg-type
+read_machines(text, on_error="colect")  # refused: arg-type
+read_instances(text, on_error="colect")  # refused: arg-type
+read_charges(text, on_error="colect")  # refused: arg-type
+read_invoices(text, on_error="colect")  # refused: arg-type
+read_volumes(text, on_error="colect")  # refused: arg-type
+read_earnings(text, on_error="colect")  # refused: arg-type
+read_charges(text, naive="UTC")  # refused: arg-type
+read_volumes(text, naive="UTC")  # refused: arg-type
+read_earnings(text, by="week")  # refused: arg-type

@@ -393,3 +393,28 @@ class TestWhatAnExtraNeedsIsThereWhereTestsRun:
         assert packages([each for extra in extras.values() for each in extra]) <= packages(
             groups["dev"]
         )
+
+
+class TestTheSourceDistributionIsWhole:
+    """A packager tests from it: what the tests import is in it."""
+
+    def test_it_has_the_folders_that_tests_import(self) -> None:
+        root = Path(__file__).parents[2]
+        project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+        included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+        imported = {
+            name.partition(".")[0]
+            for path in (root / "tests").rglob("*.py")
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            for name in names_imported(node)
+        }
+        folders = {name for name in imported if any((root / name).glob("*.py"))}
+        assert {"examples", "simulation"} <= folders
+        assert {f"/{name}" for name in folders} <= set(included)
+
+
+def names_imported(node: ast.AST) -> list[str]:
+    """Return the modules that a statement imports."""
+    if isinstance(node, ast.ImportFrom):
+        return [node.module or ""]
+    return [each.name for each in node.names] if isinstance(node, ast.Import) else []

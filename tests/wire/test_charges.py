@@ -557,7 +557,7 @@ class TestEveryReaderOfRows:
             read("[]", on_error="skip")
         if word == "earnings":
             with pytest.raises(RuleViolation, match="by: need 'machine' or 'day', got 'week'"):
-                read_earnings("[]", by="week")
+                read_earnings("[]", by="week")  # type: ignore[arg-type]
             return
         with pytest.raises(RuleViolation, match="naive: need 'refuse' or 'utc', got 'local'"):
             read("[]", naive="local")

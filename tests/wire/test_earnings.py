@@ -60,8 +60,9 @@ class TestTheReportOfMachines:
         ]
 
     def test_the_rest_of_the_report_is_kept(self) -> None:
-        for by, left_out in (("machine", "per_machine"), ("day", "per_day")):
-            extra = json.loads(json.dumps(read_earnings(TEXT, by=by).extra))
+        readings = (read_earnings(TEXT, by="machine"), read_earnings(TEXT, by="day"))
+        for reading, left_out in zip(readings, ("per_machine", "per_day"), strict=True):
+            extra = json.loads(json.dumps(reading.extra))
             assert extra == {key: value for key, value in REPORT.items() if key != left_out}
 
     def test_a_report_of_one_kind_is_not_read_as_the_other(self) -> None:

@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from numgenius_core._json import depth_of
+from numgenius_core._checks import MAX_DEPTH, MAX_DIGITS
+from numgenius_core._json import MAX_BYTES, depth_of
 from numgenius_core._json.packings import text_of
 from numgenius_core._json.tables import table_of
 from numgenius_core.errors import NumgeniusError, ParseError
 from numgenius_core.search import parse
 from numgenius_core.wire import read_charges, read_offers
+from numgenius_core.wire._sources import MAX_RECORDS
 
 MANY = 100_000
 
@@ -94,3 +96,15 @@ def test_packed_streams_one_after_the_other(pack: Callable[[bytes], bytes], padd
 def test_packed_streams_of_nothing(padding: bytes) -> None:
     empty = gzip.compress(b"", mtime=0) + padding
     assert text_of(empty * MANY + gzip.compress(b"at last"), "packed") == "at last"
+
+
+def test_the_limits_of_the_page_are_ours() -> None:
+    page = Path(__file__).parents[2].joinpath("docs", "reference", "wire.md").read_text("utf-8")
+    _, _, limits = page.partition("## Limits")
+    rows = [row.strip("| ").rsplit(" | ", 1) for row in limits.splitlines() if " | " in row]
+    assert [most for _, most in rows[1:]] == [
+        f"{MAX_BYTES >> 20} MiB",
+        f"{MAX_RECORDS:,}",
+        f"{MAX_DEPTH}",
+        f"{MAX_DIGITS}",
+    ]

@@ -9,6 +9,7 @@ import json
 import os
 import string
 import warnings
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -21,6 +22,7 @@ from hypothesis import example, given, strategies as st
 
 from effort import examples
 from numgenius_core._checks import MAX_DEPTH, MAX_DIGITS
+from numgenius_core.documents import to_json
 from numgenius_core.errors import (
     InvalidDocument,
     NumgeniusError,
@@ -29,7 +31,9 @@ from numgenius_core.errors import (
     WrongType,
 )
 from numgenius_core.ids import AccountId, MachineId, OfferId
-from numgenius_core.listing import PriceTerms, Verification
+from numgenius_core.listing import Machine, PriceTerms, Verification
+from numgenius_core.market import Market, commands, execute
+from numgenius_core.market.journal import market_to_json
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.offer import Offer
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour
@@ -40,6 +44,8 @@ from numgenius_core.wire import (
     Reading,
     offer_from_record,
     offer_to_record,
+    read_charges,
+    read_machines,
     read_offers,
     read_sample,
 )
@@ -843,3 +849,20 @@ class TestRealMarket:
             "SOURCES.md": "where they come from",
         }
         assert {path.name for path in Path(str(MARKET)).iterdir()} == set(readers)
+
+
+@pytest.mark.parametrize("read", [read_offers, read_machines, read_charges])
+def test_a_document_of_this_library_is_known_by_its_name(read: Callable[[str], object]) -> None:
+    """What-can-be-read: other things "are known by their fields"; these say what they are."""
+    market, _ = execute(
+        Market(),
+        commands.AddMachine(machine=Machine(id=1, host="h", gpu_name="A100", gpus=1)),
+        datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    with pytest.raises(ParseError, match=r"'Snapshot' \(numgenius_core\.market\.journal\.market_"):
+        read(market_to_json(market))
+    for value in (market.machine(MachineId(1)).machine, read_sample().offers[0]):
+        told = rf"type '{type(value).__name__}' \(numgenius_core\.documents\.from_json reads it\)"
+        for text in (to_json(value), f"[{to_json(value)}]"):
+            with pytest.raises(ParseError, match=told):
+                read(text)

@@ -132,8 +132,9 @@ def _answer(subcommand: Any, options: Namespace) -> int:
 
         from numgenius_core._command._table import can_print
 
-        text = json.dumps(result, ensure_ascii=False, indent=2)
-        print(text if can_print(text) else json.dumps(result, indent=2))
+        # Amounts come as they are, so that a table rounds them once; a program gets their text.
+        text = json.dumps(result, ensure_ascii=False, indent=2, default=str)
+        print(text if can_print(text) else json.dumps(result, indent=2, default=str))
     else:
         subcommand.show(result, options)
     sys.stdout.flush()

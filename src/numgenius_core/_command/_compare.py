@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from numgenius_core._command._options import Subparsers
 
+SORTS = ("on-demand", "reserved", "interruptible", "cheapest")
 ABOUT = """\
-A stay on demand, reserved and interruptible, side by side for the best offers, and what each risks.
+A stay on demand, reserved and interruptible, side by side, and what each risks: the offers that are
+cheapest on demand first, or in another mode (--sort).
 
 A reservation prepays the whole stay; an interruptible is quoted at the min_bid of its offer, as
 if it ran all the time.
@@ -22,6 +24,7 @@ if it ran all the time.
 MORE = """\
 examples:
   numgenius compare --sample --gpu 4090 --hours 720 --disk 100 --top 3
+  numgenius compare --sample --gpu 4090 --hours 720 --sort interruptible
   numgenius compare --sample --hours 72 --where 'num_gpus>=4 geolocation in [US,CA]'
 (numgenius quote --help has the fields of --where)
 """
@@ -38,6 +41,12 @@ def add(subparsers: Subparsers) -> None:
     )
     add_market(compare)
     compare.add_argument("--top", metavar="N", type=whole, default=5, help="offers (default 5)")
+    compare.add_argument(
+        "--sort",
+        choices=SORTS,
+        default=SORTS[0],
+        help="the mode whose cheapest offers come first, or that of each which costs least there",
+    )
     add_json(compare)
 
 

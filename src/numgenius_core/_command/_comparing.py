@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -10,10 +11,12 @@ from numgenius_core._command._market import ask, days_left, stay_of, told
 from numgenius_core._command._quoting import counted, left_out_line
 from numgenius_core._command._rows import WORDS
 from numgenius_core._command._table import plain, print_table, width, widths
+from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Mode
-from numgenius_core.prices.comparing import ModeQuote, compare_modes
+from numgenius_core.money import ZERO, Money
+from numgenius_core.prices.comparing import ModeComparison, ModeQuote, compare_modes
 from numgenius_core.prices.quotes import discount_of
 
 _HEAD = ("offer", "GPUs", "on demand $", "reserved $", "left early $", "interruptible $", "days")
@@ -42,7 +45,8 @@ def run(options: Namespace) -> dict[str, Any]:
     ranking = asked.rank(stay, Mode.ON_DEMAND)
     discounts_told = any(discount_of(each) is not None for each in asked.reading.offers)
     rows = []
-    for each in found[: options.top]:
+    least = min(found, key=lambda each: each.cheapest.total, default=None)
+    for each in _sorted(found, options.sort)[: options.top]:
         offer, days = each.offer, days_left(each.offer, asked.now)
         row = {
             "id": offer.id,
@@ -57,24 +61,41 @@ def run(options: Namespace) -> dict[str, Any]:
         rows.append(row)
     return {
         "hours": stay.hours,
-        "now": asked.now.isoformat(),
+        "now": text_of(asked.now),
         "asked": told(options, stay, asked),
         **counted(asked, ranking),
         "fitting_any": len(found),
+        "sorted_by": options.sort,
+        "cheapest": None if least is None else _least(least),
         "discounts_told": discounts_told,
         "offers": rows,
     }
 
 
+def _sorted(found: Iterable[ModeComparison], by: str) -> list[ModeComparison]:
+    """Return offers by what the stay costs in a mode, or in that which is the cheapest of each."""
+
+    def key(each: ModeComparison) -> tuple[bool, Money]:
+        quote = each.cheapest if by == "cheapest" else each.of(Mode(by)).quote
+        return quote is None, ZERO if quote is None else quote.total
+
+    return list(found) if by == Mode.ON_DEMAND.value else sorted(found, key=key)
+
+
+def _least(each: ModeComparison) -> dict[str, Any]:
+    """Return the cheapest stay of all: on which offer, and in which mode."""
+    quote = each.cheapest
+    return {"id": each.offer.id, "mode": quote.mode.value, "total": quote.total}
+
+
 def _mode(one: ModeQuote) -> dict[str, Any]:
     quote = one.quote
-    fee = None if quote is None else quote.sla_per_hour
     return {
-        "total": None if quote is None else str(quote.total),
+        "total": None if quote is None else quote.total,
         "per_hour": None if quote is None else decimal_text(quote.per_hour(), 2),
-        "sla_per_hour": None if fee is None else str(fee),
-        "deposit": None if quote is None or quote.deposit is None else str(quote.deposit),
-        "early_loss": None if one.early_loss is None else str(one.early_loss),
+        "sla_per_hour": None if quote is None else quote.sla_per_hour,
+        "deposit": None if quote is None else quote.deposit,
+        "early_loss": one.early_loss,
         "risks": [risk.value for risk in one.risks],
         "why_not": [reason.value for reason in one.reasons],
     }
@@ -95,7 +116,7 @@ def show(result: dict[str, Any]) -> None:
                 str(row["id"]),
                 f"{row['gpus']} × {row['gpu_name']}",
                 *told[:2],
-                "–" if loss is None else f"+{Decimal(loss):,.2f}",
+                "–" if loss is None else f"{loss:+,.2f}",
                 told[2],
                 "–" if row["days_left"] is None else str(int(Decimal(row["days_left"]))),
             )
@@ -117,11 +138,16 @@ def show(result: dict[str, Any]) -> None:
     if without - _UNKNOWN:
         print(plain(f"–: {', '.join(sorted(WORDS[why][0] for why in without - _UNKNOWN))}"))
     if result["fitting_any"] > len(rows):
-        print(f"{len(rows)} of {result['fitting_any']:,} offers that fit one of them")
+        fitting, by = result["fitting_any"], result["sorted_by"]
+        print(f"{len(rows)} of {fitting:,} offers that fit one of them (--sort {by})")
+    least = result["cheapest"]
+    if least["id"] not in {row["id"] for row in result["offers"]}:
+        least_told = f"{least['id']}, {least['mode']}, {least['total']:,.2f}"
+        print(f"cheapest of all: {least_told} (--sort cheapest)")
 
 
 def _dollars(one: dict[str, Any]) -> str:
     """Return what a mode costs: ``?`` if nobody says, ``–`` if it cannot be had so."""
     if one["total"] is not None:
-        return f"{Decimal(one['total']):,.2f}"
+        return f"{one['total']:,.2f}"
     return "?" if _UNKNOWN.issuperset(one["why_not"]) else "–"

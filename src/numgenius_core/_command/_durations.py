@@ -18,7 +18,7 @@ _UNITS: Final = {
     **dict.fromkeys(("mo", "month", "months"), SECONDS_PER_MONTH),
 }
 _PART: Final = re.compile(
-    r"\s*([0-9]{1,12}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE
+    r"\s*([0-9]{1,40}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE
 )
 _WORD: Final = re.compile(r"[a-z]+", re.ASCII | re.IGNORECASE)
 _LONGEST: Final = 100 * 366 * SECONDS_PER_DAY

@@ -58,7 +58,8 @@ class Parser(ArgumentParser):
     """A parser whose refusals are one line, and which takes no option twice."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+        # What is short for one option today may be short for two with the next release.
+        super().__init__(*args, **options | {"allow_abbrev": False})
         for name in (None, "store"):
             self.register("action", name, _Once)
 

@@ -25,6 +25,7 @@ from numgenius_core._command._rows import (
 )
 from numgenius_core._command._saying import say
 from numgenius_core._command._table import plain, print_table
+from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.listing import Mode
@@ -98,7 +99,7 @@ def run(options: Namespace) -> dict[str, Any]:
         rows.append(row)
     return {
         "hours": stay.hours,
-        "now": asked.now.isoformat(),
+        "now": text_of(asked.now),
         "asked": {"mode": mode.value, **told(options, stay, asked)},
         **counted(asked, ranking),
         "nearest": None if ranking.quotes else nearest(ranking, stay, asked.now),

@@ -68,14 +68,14 @@ def run(options: Namespace) -> dict[str, Any]:
     back = None
     if options.cancel_after is not None:
         used = parse_span(options.cancel_after, "--cancel-after")
-        back = None if deposit is None else str(refund(price, discount, deposit, used).refund)
+        back = None if deposit is None else refund(price, discount, deposit, used).refund
     if options.plot is not None:
         _plot(options.plot, curve, price, months)
     share = Decimal(discount.numerator) / Decimal(discount.denominator)
     return {
         "discount": decimal_text(share.quantize(Decimal("1e-12"))),
-        "deposit": None if deposit is None else str(deposit),
-        "per_hour": str(price.scaled(1 - discount)),
+        "deposit": deposit,
+        "per_hour": price.scaled(1 - discount),
         "refund": back,
     }
 
@@ -106,17 +106,14 @@ def _months(text: str) -> Fraction:
 
 def show(result: dict[str, Any], _: Namespace) -> None:
     """Print a line for each, amounts in cents; the price an hour to a hundredth of one."""
-    from decimal import ROUND_HALF_EVEN, Decimal
+    from decimal import Decimal
 
-    def money(text: str, places: str = "0.01") -> str:
-        written = f"{Decimal(text).quantize(Decimal(places), ROUND_HALF_EVEN):,}"
-        return f"${written[:-2] if written.endswith('00') and len(places) > 4 else written}"
-
+    per_hour = f"{result['per_hour']:,.4f}"
     print(f"discount  {Decimal(result['discount']) * 100:.2f} %")
-    print(f"per hour  {money(result['per_hour'], '0.0001')}")
+    print(f"per hour  ${per_hour.removesuffix('00')}")
     if result["deposit"] is None:
         print("deposit   none: without a discount the market takes no prepayment")
         return
-    print(f"deposit   {money(result['deposit'])}")
+    print(f"deposit   ${result['deposit']:,.2f}")
     if result["refund"] is not None:
-        print(f"refund    {money(result['refund'])}")
+        print(f"refund    ${result['refund']:,.2f}")

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from numgenius_core._command._market import Asked, Stay, days_left
 from numgenius_core._command._table import width, widths
+from numgenius_core._command._texts import INSTANT, text_of
 from numgenius_core._numbers import PRICE_PLACES, WIDE, decimal_of, decimal_text
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.intervals import AFTER_LAST, from_epoch
@@ -73,24 +74,22 @@ def row_of(
     lines = () if priced is None else priced.rounded_lines()
     known = offer.unknown_prices
     field = {name: FIELDS[name].kept(offer) for name in ("reliability", "geolocation")}
-    fee = None if priced is None else priced.sla_per_hour
-    deposit = None if priced is None or priced.deposit is None else str(priced.deposit)
     row = {
         "id": offer.id,
         "machine": offer.machine,
         "gpus": offer.gpus,
         "gpu_name": offer.gpu_name,
-        "headline_per_hour": None if "gpu" in known else str(offer.per_hour),
+        "headline_per_hour": None if "gpu" in known else offer.per_hour,
         "per_hour": None if priced is None else decimal_text(priced.per_hour(), 2),
-        "total": None if priced is None else str(priced.total),
-        "payout": None if priced is None else str(priced.payout),
-        "deposit": deposit,
+        "total": None if priced is None else priced.total,
+        "payout": None if priced is None else priced.payout,
+        "deposit": None if priced is None else priced.deposit,
         "claim": None if offer.promise is None else _share(offer.promise.claim),
-        "sla_per_hour": None if fee is None else str(fee),
+        "sla_per_hour": None if priced is None else priced.sla_per_hour,
         "lines": [{"kind": kind.value, "amount": decimal_text(a, 2)} for kind, a in lines],
         "rentable": offer.rentable,
         "disk_gb": disk_gb(offer),
-        "ends_at": None if offer.ends_at is None else offer.ends_at.isoformat(),
+        "ends_at": text_of(offer.ends_at),
         "days_left": _text(days_left(offer, asked.now), 1),
         "reliability": _text(field["reliability"]),
         "verification": offer.verification.value if says(offer, "verification") else None,
@@ -153,16 +152,17 @@ def _dollars(key: str, places: int, *, may_lack: bool = False) -> Callable[[Row,
     def cell(row: Row, narrow: bool) -> str:
         if row[key] is None:
             return "–" if may_lack and row["total"] is not None else "?"
-        return f"{Decimal(row[key]):,.{places - (narrow and places > 2)}f}"
+        value = Decimal(row[key]) if isinstance(row[key], str) else row[key]
+        return f"{value:,.{places - (narrow and places > 2)}f}"
 
     return cell
 
 
 def _more(row: Row, narrow: bool) -> str:
     true, headline = row["per_hour"], row["headline_per_hour"]
-    if true is None or headline is None or not Decimal(headline):
+    if true is None or not headline:
         return "–"
-    share = (Decimal(true) / Decimal(headline) - 1) * 100
+    share = (Decimal(true) / headline.to_decimal() - 1) * 100
     return f"{share:+.0f} %" if narrow else f"{share:+.1f} %"
 
 
@@ -292,7 +292,7 @@ def _typed(field: Field, value: object) -> object:
     if not isinstance(value, Decimal) or value.is_infinite():
         return None if isinstance(value, Decimal) else value
     if field.name in _TIMES and 0 <= value < AFTER_LAST:
-        return from_epoch(int(value)).isoformat()
+        return f"{from_epoch(int(value)):{INSTANT}}"
     text = field.untyped(value)
     if field.kind is FieldType.VERSION:
         return text

@@ -9,6 +9,8 @@ from typing import Final
 
 from numgenius_core._numbers import decimal_text, length_text, own_context
 
+INSTANT: Final = "%Y-%m-%dT%H:%M:%SZ"
+"""How ``--json`` writes an instant, as all documents do."""
 _PLACES: Final = Decimal("1e-12")
 _WIDE: Final = own_context(250)  # no share is longer
 
@@ -16,7 +18,7 @@ _WIDE: Final = own_context(250)  # no share is longer
 def text_of(value: object) -> str | None:
     """Return a value as an option would take it, ``None`` for nothing."""
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%dT%H:%M:%SZ}"
+        return f"{value:{INSTANT}}"
     if isinstance(value, timedelta):
         return length_text(value // timedelta(seconds=1))
     if isinstance(value, Fraction):

@@ -10,6 +10,7 @@ from typing import Any, Final
 from numgenius_core._command._market import Asked, Stay, ask, days_left, stay_of, told
 from numgenius_core._command._rows import WORDS, disk_gb, quote_or_none, row_of
 from numgenius_core._command._table import plain, print_table
+from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Mode
@@ -46,7 +47,7 @@ def run(options: Namespace) -> dict[str, Any]:
     priced = quote_or_none(offer, stay, mode)
     return {
         "hours": stay.hours,
-        "now": asked.now.isoformat(),
+        "now": text_of(asked.now),
         "asked": {"mode": mode.value, **told(options, stay, asked)},
         "offer": row_of(offer, priced, asked, reasons),
         "why_not": [reason.value for reason in reasons],
@@ -154,7 +155,7 @@ def show(result: dict[str, Any]) -> None:
         (line["kind"], f"{Decimal(line['amount']):,.4f}", line["made_of"], line["rule"])
         for line in result["lines"]
     ]
-    lines.append(("total", f"{Decimal(row['total']):,.4f}", "", "the sum, rounded nowhere before"))
+    lines.append(("total", f"{row['total']:,.4f}", "", "the sum, rounded nowhere before"))
     more = f"headline ${row['headline_per_hour'] or '?'}/h: GPUs alone"
     lines.append(("an hour", f"{Decimal(row['per_hour']):,.4f}", "", more))
     print_table(("line", "$", "made of", "rule"), lines, left=frozenset({0, 2, 3}))

@@ -22,7 +22,7 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._numbers import decimal_text, exact_sum
+from numgenius_core._numbers import decimal_of, decimal_text, exact_sum, round_half_even
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.billing.history import History
@@ -41,7 +41,7 @@ from numgenius_core.contracts.contract import Contract
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.intervals import LAST_SECOND, Interval, total_seconds, utc
 from numgenius_core.money import ZERO, Money, rounded_parts
-from numgenius_core.units import gigabytes
+from numgenius_core.units import SECONDS_PER_HOUR, gigabytes
 
 _SECOND: Final = timedelta(seconds=1)
 
@@ -160,11 +160,17 @@ def contracted_by(line: Line) -> Money:
 
 
 def _measure(line: Line) -> str:
-    """Return the quantity of a line with its unit, of a disk with its size; a payment has none."""
+    """Return the quantity of a line as invoices have it, of a disk with its size.
+
+    That is hours, to a ten-thousandth, or GB; of a payment there is none.
+    """
     if line.rate is None:
         return ""
+    if line.unit == "bytes":
+        return f"{decimal_of(line.quantity, 9):,f}".rstrip("0").rstrip(".") + " GB"
     size = f"{decimal_text(gigabytes(line.size))} GB × " if line.kind in STORED else ""
-    return f"{size}{line.quantity:,} {line.unit}"
+    hours = decimal_of(round_half_even(line.quantity * 10**4, SECONDS_PER_HOUR), 4)
+    return f"{size}{hours:,f}".rstrip("0").rstrip(".") + " hours"
 
 
 def statement(history: History, period: Interval) -> Statement:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import narwhals.stable.v2 as nw
 
@@ -14,6 +14,8 @@ from numgenius_core.errors import RuleViolation, WrongType, shown
 PREFIX: Final = "__numgenius_"
 """What the names of columns begin with that are there only while an answer is worked out."""
 Frame = nw.DataFrame[Any] | nw.LazyFrame[Any]
+NativeT = TypeVar("NativeT")
+"""A dataframe or table of any engine; what comes of it is of the same class."""
 
 
 def as_frame(native: Any) -> Frame:

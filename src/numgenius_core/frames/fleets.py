@@ -27,7 +27,7 @@ from numgenius_core.bids.priority import Claim, Rank, resolve_fleet
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.frames._exact import INT64, STEPS_PER_NANO, ExactFrame, Number, column
 from numgenius_core.frames._kinds import DISK, GPUS, INSTANT, NUMBER, PRICE, Kind
-from numgenius_core.frames._names import as_frame, check_name, refuse_taken
+from numgenius_core.frames._names import NativeT, as_frame, check_name, refuse_taken
 from numgenius_core.frames._reading import Input, Reading, names_of, plain
 from numgenius_core.frames._series import series_columns
 from numgenius_core.frames.columns import Named, as_column
@@ -133,7 +133,7 @@ _OFFER_COLUMNS: Final[dict[str, Any]] = {
 
 
 def slices(
-    frame: Any,
+    frame: NativeT,
     *,
     gpus: Named = "num_gpus",
     min_gpu: Named = "min_gpu",
@@ -142,7 +142,7 @@ def slices(
     powers_only: bool = False,
     observed: bool = False,
     prefix: str = "offer_",
-) -> Any:
+) -> NativeT:
     """Return a row for each offer of each machine, with the machine's columns.
 
     Args:
@@ -190,7 +190,10 @@ def slices(
     keyed = nw.from_native(exact.finish({f"__numgenius_{k}": v for k, v in read.values.items()}))
     cuts = _cuts(keyed, powers_only, observed, names[0], names[1])
     joined = keyed.join(table_like(keyed, cuts), on=list(_KEYS), how="inner")
-    return _priced(joined.to_native(), exact.columns, names, price is not None, disk is not None)
+    cut: NativeT = _priced(
+        joined.to_native(), exact.columns, names, price is not None, disk is not None
+    )
+    return cut
 
 
 def _cuts(
@@ -257,14 +260,14 @@ def table_like(frame: Any, data: dict[str, list[int]]) -> Any:
 
 
 def occupancy(
-    frame: Any,
+    frame: NativeT,
     period: Interval,
     *,
     machine: str = "machine_id",
     gpus: Named = "num_gpus",
     start: Named = "start_date",
     end: Named = "end_date",
-) -> Any:
+) -> NativeT:
     """Return the GPU-seconds that contracts held on each machine within a period.
 
     Args:
@@ -315,7 +318,8 @@ def occupancy(
     grouped = nw.from_native(exact.finish(results, only=(machine,))).group_by(machine)
     sums = grouped.agg(nw.col(_HELD).sum(), nw.col(_UNKNOWN).sum())
     total = nw.when(nw.col(_UNKNOWN) == 0).then(nw.col(_HELD).cast(nw.Int64))
-    return sums.select(machine, gpu_seconds=total).to_native()
+    sold: NativeT = sums.select(machine, gpu_seconds=total).to_native()
+    return sold
 
 
 def _check_sum(exact: ExactFrame, largest: int) -> None:
@@ -327,7 +331,7 @@ def _check_sum(exact: ExactFrame, largest: int) -> None:
 
 
 def resolve(
-    frame: Any,
+    frame: NativeT,
     *,
     machine: str = "machine_id",
     start: str = "start",
@@ -337,7 +341,7 @@ def resolve(
     arrival: str = "arrival",
     floor: PerGpuHour | Named = NO_FLOOR,
     result: str = "runs",
-) -> Any:
+) -> NativeT:
     """Return an eager frame of claims with a column that says which of them run.
 
     Args:
@@ -391,7 +395,8 @@ def resolve(
     answer = nw.new_series(result, runs, nw.Boolean, backend=given.implementation)
     if given.implementation.is_pandas_like():
         answer = nw.maybe_set_index(answer, index=nw.maybe_get_index(given))
-    return given.with_columns(answer).to_native()
+    resolved: NativeT = given.with_columns(answer).to_native()
+    return resolved
 
 
 def _running(cells: dict[str, list[Any]], floor: PerGpuHour | None) -> list[bool]:

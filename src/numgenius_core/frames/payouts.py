@@ -5,7 +5,7 @@ Rule (marketplace): the platform keeps its fee of what a client pays, and the ho
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import narwhals.stable.v2 as nw
 
@@ -13,7 +13,7 @@ from numgenius_core._checks import check_kind
 from numgenius_core.errors import WrongType
 from numgenius_core.frames._exact import TICKS_PER_NANO, ExactFrame, Pair, Value, column
 from numgenius_core.frames._kinds import AMOUNT, SHARE, SHARES
-from numgenius_core.frames._names import as_frame, check_name, refuse_taken
+from numgenius_core.frames._names import NativeT, as_frame, check_name, refuse_taken
 from numgenius_core.frames._reading import Input, Reading
 from numgenius_core.frames._stay import Share, share_of
 from numgenius_core.frames.columns import Column, as_column
@@ -45,7 +45,9 @@ def scaled(exact: ExactFrame, amount: Pair, times: Value, parts: int) -> Pair:
     return exact.let(whole * times + more), exact.half_even(*ticks, parts)
 
 
-def payout(frame: Any, amount: Column | str, fee: Exact | Column, *, prefix: str = "host_") -> Any:
+def payout(
+    frame: NativeT, amount: Column | str, fee: Exact | Column, *, prefix: str = "host_"
+) -> NativeT:
     """Return the frame with what host and platform get of amounts that clients pay.
 
     Args:
@@ -76,10 +78,11 @@ def payout(frame: Any, amount: Column | str, fee: Exact | Column, *, prefix: str
     total, (taken, shares) = read["amount"], parts_of(platform, read)
     part = None if taken == 0 else exact.carried(scaled(exact, (total, 0), taken, shares))
     host, rest = split(exact, (total, 0), total, part)
-    return exact.finish({prefix + "payout": host, prefix + "fee": rest})
+    split_up: NativeT = exact.finish({prefix + "payout": host, prefix + "fee": rest})
+    return split_up
 
 
-def dollars(frame: Any, *names: str, suffix: str = "_dollars") -> Any:
+def dollars(frame: NativeT, *names: str, suffix: str = "_dollars") -> NativeT:
     """Return the frame with amounts in dollars as floats, to look at and to plot.
 
     A float is the nearest one to the amount, to the nano-dollar up to $9 million. Sum the
@@ -113,4 +116,5 @@ def dollars(frame: Any, *names: str, suffix: str = "_dollars") -> Any:
         amount = nw.col(name).cast(nw.Float64)
         # A column divides: Polars divides by a number as it multiplies by its reciprocal.
         added[name + suffix] = amount / (amount - amount + float(_NANOS))
-    return as_frame(frame).with_columns(**added).to_native()
+    seen: NativeT = as_frame(frame).with_columns(**added).to_native()
+    return seen

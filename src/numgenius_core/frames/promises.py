@@ -24,7 +24,15 @@ from numgenius_core._terms import Promise, reliability_of
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.frames._exact import STEPS_PER_NANO, ExactFrame, Number, Value
 from numgenius_core.frames._kinds import PRICE
-from numgenius_core.frames._names import PREFIX, Frame, as_frame, check_name, refuse_taken, some_of
+from numgenius_core.frames._names import (
+    PREFIX,
+    Frame,
+    NativeT,
+    as_frame,
+    check_name,
+    refuse_taken,
+    some_of,
+)
 from numgenius_core.frames._reading import Input, Reading, nullable, plain
 from numgenius_core.frames.columns import Column, as_column
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules, expected_credit
@@ -39,7 +47,7 @@ _Key = tuple[Any, ...]
 
 
 def promise_fees(
-    frame: Any,
+    frame: NativeT,
     target: Exact | str | Column,
     *,
     price: str | Column = "dph_total",
@@ -48,7 +56,7 @@ def promise_fees(
     results: Iterable[str] = ("fee_per_hour",),
     prefix: str = "sla_",
     rules: SlaRules = OUR_RULES,
-) -> Any:
+) -> NativeT:
     """Return the frame with what each row's promise costs an hour.
 
     Args:
@@ -94,7 +102,8 @@ def promise_fees(
     if "fee_factor" in wanted:
         high, low = _halves(exact, "fee")
         found["fee_factor"] = high * _MILLION + low
-    return exact.finish({prefix + name: found[name] for name in wanted}, names)
+    priced: NativeT = exact.finish({prefix + name: found[name] for name in wanted}, names)
+    return priced
 
 
 def with_factors(

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from numgenius_core._checks import check_kind
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID
@@ -34,7 +34,7 @@ from numgenius_core.frames._exact import (
     Value,
     column,
 )
-from numgenius_core.frames._names import as_frame, refuse_taken, some_of
+from numgenius_core.frames._names import NativeT, as_frame, refuse_taken, some_of
 from numgenius_core.frames._stay import (
     QuoteColumns,
     QuoteRequest,
@@ -68,7 +68,7 @@ _BILLION: Final = 10**9
 
 
 def quote(
-    frame: Any,
+    frame: NativeT,
     duration: timedelta | Column,
     *,
     mode: Mode | Column = Mode.ON_DEMAND,
@@ -83,7 +83,7 @@ def quote(
     columns: ColumnNames | None = None,
     results: Iterable[str] = _DEFAULT,
     prefix: str = "quote_",
-) -> Any:
+) -> NativeT:
     """Return the frame with the exact price of a stay for each row.
 
     Args:
@@ -150,7 +150,8 @@ def quote(
     check_lines(given.read, "per_hour" in wanted, greatest)
     promised = target is not None
     answer = _answer(given, wanted, platform, promised=promised)
-    return exact.finish({prefix + k: v for k, v in answer.items()}, own)
+    priced: NativeT = exact.finish({prefix + k: v for k, v in answer.items()}, own)
+    return priced
 
 
 def _sla_fee(given: QuoteColumns, full: Value) -> Value:
@@ -401,13 +402,13 @@ def _per_hour(exact: ExactFrame, total: Pair, seconds: Value) -> Value:
 
 
 def reserve(
-    frame: Any,
+    frame: NativeT,
     months: Exact | Column,
     *,
     columns: ColumnNames | None = None,
     results: Iterable[str] = _RESERVED,
     prefix: str = "reserved_",
-) -> Any:
+) -> NativeT:
     """Return the frame with what prepaying some months costs, and takes off the price of, each row.
 
     Args:

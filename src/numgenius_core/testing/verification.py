@@ -14,8 +14,8 @@ import hypothesis
 
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import whole_number
-from numgenius_core.errors import RuleViolation, shown
-from numgenius_core.testing.law import Implementation, Rule
+from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.testing.law import Implementation, LawBroken, Rule
 from numgenius_core.testing.laws.bids import BEST_RUNNERS, QUOTED_MIN_BID, RESOLVE, WINNING_BID
 from numgenius_core.testing.laws.billing import METERING
 from numgenius_core.testing.laws.contracts import EXTENSION, LIFE, STORAGE
@@ -131,6 +131,7 @@ def verify(
 
     Raises:
         LawBroken: A case breaks a law; the error has the case, the law and what is wrong.
+        WrongType: The implementation is no function.
         RuleViolation: A name that is no rule's, or no example.
 
     >>> from fractions import Fraction
@@ -147,6 +148,8 @@ def verify(
     billing is by the second; an offer of n GPUs costs n × the per-GPU price
     """
     chosen = rule if isinstance(rule, Rule) else rule_named(rule)
+    if not callable(implementation):
+        raise WrongType("implementation", f"a function {chosen.signature}", shown(implementation))
     examples = whole_number(examples, "examples", 1)
 
     every = list(hypothesis.Phase)
@@ -165,4 +168,8 @@ def verify(
     def every_law_holds(case: tuple[Any, ...]) -> None:
         chosen.check(implementation, *case)
 
-    every_law_holds()
+    try:
+        every_law_holds()
+    except LawBroken as broken:
+        broken.__notes__ = []  # what Hypothesis says of lines of this library
+        raise

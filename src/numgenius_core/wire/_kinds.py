@@ -151,12 +151,15 @@ def _is(record: Mapping[str, Any]) -> RecordKind | None:
 
 
 def refuse_error(value: object, name: str, wanted: RecordKind) -> None:
-    """Refuse the body of an error with its own words.
+    """Refuse the body of an error with its own words, and what this library has written.
 
     Raises:
         ParseError: ``value`` is one.
     """
-    if not isinstance(value, dict) or is_record(value):
+    if not isinstance(value, dict):
+        return
+    _refuse_own(value, name, wanted)
+    if is_record(value):
         return
     held = held_list(value, wanted)
     if held is not None and value[held]:
@@ -198,9 +201,19 @@ def refuse_record(value: object, name: str, wanted: RecordKind) -> None:
     """
     if not wanted.reader or not isinstance(value, dict):
         return
+    _refuse_own(value, name, wanted)
     kind = _is(value)
     if kind is not None and kind.word != wanted.word:
         raise _another(kind, name, wanted)
+
+
+def _refuse_own(value: Mapping[str, Any], name: str, wanted: RecordKind) -> None:
+    """Refuse a document that this library has written: it says so itself."""
+    if str(value.get("schema")).startswith("numgenius/"):
+        what = value.get("type")
+        reads = "market.journal.market_from_json" if what == "Snapshot" else "documents.from_json"
+        got = f"a document of this library, type {shown(what)} (numgenius_core.{reads} reads it)"
+        raise ParseError(name, wanted.word, got)
 
 
 def _another(kind: RecordKind, name: str, wanted: RecordKind) -> ParseError:

@@ -19,7 +19,7 @@ from numgenius_core.listing import PriceTerms
 from numgenius_core.wire import _fields as read
 from numgenius_core.wire._kinds import RecordKind
 from numgenius_core.wire._snapshots import moment_of
-from numgenius_core.wire._sources import records
+from numgenius_core.wire._sources import Naive, OnError, records
 
 if TYPE_CHECKING:
     from numgenius_core._tables.result import ResultTable
@@ -192,7 +192,7 @@ def _listed(value: Any) -> list[Any]:
     return value
 
 
-def instants(naive: str) -> Callable[[Any], datetime | None]:
+def instants(naive: Naive) -> Callable[[Any], datetime | None]:
     """Return the hook of instants, floored to the second: Unix seconds, or ISO 8601 text.
 
     Raises:
@@ -211,7 +211,7 @@ def instants(naive: str) -> Callable[[Any], datetime | None]:
 
 
 def read_rows(
-    source: Source, kind: RecordKind, on_error: str, make: Callable[[Row], T]
+    source: Source, kind: RecordKind, on_error: OnError, make: Callable[[Row], T]
 ) -> RowReading[T]:
     """Return what the rows of a source make, one each.
 
@@ -224,7 +224,7 @@ def read_rows(
 
 
 def read_items(
-    source: Source, kind: RecordKind, on_error: str, make: Callable[[Row], Iterable[T]]
+    source: Source, kind: RecordKind, on_error: OnError, make: Callable[[Row], Iterable[T]]
 ) -> RowReading[T]:
     """Return what the rows of a source make, any number each; raises as :func:`read_rows`."""
     if on_error not in ("raise", "collect"):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from numgenius_core._checks import MAX_DEPTH
 from numgenius_core._json import (
@@ -34,6 +34,11 @@ from numgenius_core.wire._kinds import (
     refuse_holder,
     refuse_record,
 )
+
+OnError = Literal["raise", "collect"]
+"""What to do with a document that has bad records: refuse it, or leave them out."""
+Naive = Literal["refuse", "utc"]
+"""What a time without an offset is: a fault, or a time in UTC."""
 
 MAX_RECORDS: Final = 1_000_000
 """Most records of a document: fifty times a whole market."""

@@ -37,6 +37,7 @@ from numgenius_core.units import SECONDS_PER_HOUR
 from numgenius_core.wire import _fields as read
 from numgenius_core.wire._kinds import CHARGED, CHARGES, INVOICES
 from numgenius_core.wire._rows import Row, RowReading, instants, read_items, read_rows
+from numgenius_core.wire._sources import Naive, OnError
 
 Moment = Callable[[Any], datetime | None]
 
@@ -54,7 +55,7 @@ _NO_ROWS: Final[tuple[Mapping[str, Any], ...]] = ()
 
 
 def read_charges(
-    source: Source, *, on_error: str = "raise", naive: str = "refuse"
+    source: Source, *, on_error: OnError = "raise", naive: Naive = "refuse"
 ) -> RowReading[Charge]:
     """Return the charges of what ``show invoices-v1 --charges --raw`` prints, or the API answers.
 
@@ -316,7 +317,7 @@ class Invoice:
 
 
 def read_invoices(
-    source: Source, *, on_error: str = "raise", naive: str = "refuse"
+    source: Source, *, on_error: OnError = "raise", naive: Naive = "refuse"
 ) -> RowReading[Invoice]:
     """Return the payments of what ``show invoices-v1 --invoices --raw`` prints, or the API answers.
 

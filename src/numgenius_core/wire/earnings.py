@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from attrs import evolve, field, frozen
 
@@ -29,6 +29,7 @@ from numgenius_core.money import ZERO, Money
 from numgenius_core.wire import _fields as read
 from numgenius_core.wire._kinds import EARNINGS, EARNINGS_BY_DAY
 from numgenius_core.wire._rows import Row, RowReading, read_rows
+from numgenius_core.wire._sources import OnError
 
 _DAY: Final = timedelta(days=1)
 _SECONDS: Final = 86_400
@@ -83,7 +84,7 @@ class EarningsRow:
 
 
 def read_earnings(
-    source: Source, *, by: str = "machine", on_error: str = "raise"
+    source: Source, *, by: Literal["machine", "day"] = "machine", on_error: OnError = "raise"
 ) -> RowReading[EarningsRow]:
     """Return the earnings of what ``show earnings --raw`` prints, or the API answers.
 

@@ -35,6 +35,7 @@ from numgenius_core.wire._kinds import INSTANCES
 from numgenius_core.wire._promises import claim, claim_key, fee, promise_of, spread
 from numgenius_core.wire._records import unknown_prices
 from numgenius_core.wire._rows import Row, RowReading, prices_told, read_rows
+from numgenius_core.wire._sources import OnError
 
 
 def _read_only(value: Mapping[str, Any]) -> ReadOnly[str, Any]:
@@ -108,7 +109,7 @@ class RentedInstance:
         return {**numbers(self), **told, **unknown, "claim": claim}
 
 
-def read_instances(source: Source, *, on_error: str = "raise") -> RowReading[RentedInstance]:
+def read_instances(source: Source, *, on_error: OnError = "raise") -> RowReading[RentedInstance]:
     """Return the renter's instances of what ``show instances --raw`` prints, or the API answers.
 
     Args:

@@ -37,6 +37,7 @@ from numgenius_core.wire import _fields as read
 from numgenius_core.wire._kinds import MACHINES
 from numgenius_core.wire._promises import band, claim, promise_of, spread
 from numgenius_core.wire._rows import Row, RowReading, prices_told, read_rows
+from numgenius_core.wire._sources import OnError
 
 
 def _read_only(value: Mapping[str, Any]) -> ReadOnly[str, Any]:
@@ -115,7 +116,7 @@ def read_machines(
     *,
     host: str = "me",
     platform_fee: Exact = 0,
-    on_error: str = "raise",
+    on_error: OnError = "raise",
 ) -> RowReading[HostMachine]:
     """Return the host's machines of what ``show machines --raw`` prints, or the API answers.
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from attrs import field, frozen
 
@@ -34,7 +34,7 @@ from numgenius_core.wire._moments import moment_in, told_by_end
 from numgenius_core.wire._records import API
 from numgenius_core.wire._shape import Shape
 from numgenius_core.wire._snapshots import SNAPSHOT, UTC_SNAPSHOT
-from numgenius_core.wire._sources import RawRecord, records
+from numgenius_core.wire._sources import Naive, OnError, RawRecord, records
 from numgenius_core.wire.findings import Finding
 from numgenius_core.wire.oddities import find
 
@@ -42,11 +42,6 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
     from numgenius_core._tables import Number
-
-OnError = Literal["raise", "collect"]
-"""What to do with a document that has bad records: refuse it, or leave them out."""
-Naive = Literal["refuse", "utc"]
-"""What a time without an offset is: a fault, or a time in UTC."""
 
 _NOTHING: Final[tuple[RuleViolation, ...]] = ()
 

@@ -32,7 +32,7 @@ from numgenius_core.wire._cells import (
 )
 from numgenius_core.wire._kinds import RecordKind
 from numgenius_core.wire._moments import moment_in
-from numgenius_core.wire._sources import records
+from numgenius_core.wire._sources import Naive, records
 
 _ROWS: Final = RecordKind("rows", "", "", ("rows",), lambda _: False)
 _AWS: Final = "SpotPriceHistory"
@@ -181,7 +181,7 @@ def price_changes(
     time: str | None = None,
     price: str | None = None,
     by: Sequence[str] | None = None,
-    naive: str = "refuse",
+    naive: Naive = "refuse",
     header: Sequence[str] | None = None,
 ) -> dict[str, tuple[tuple[datetime, PerHour], ...]]:
     """Return the changes of each price in a history, in order of time.

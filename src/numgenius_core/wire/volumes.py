@@ -29,6 +29,7 @@ from numgenius_core.units import HOURS_PER_MONTH, MB_PER_GB
 from numgenius_core.wire import _fields as read
 from numgenius_core.wire._kinds import VOLUMES
 from numgenius_core.wire._rows import Row, RowReading, instants, read_rows
+from numgenius_core.wire._sources import Naive, OnError
 
 _OF_OFFERS: Final = frozenset({"ask_contract_id", "bundle_id"})
 
@@ -80,7 +81,7 @@ class VolumeRow:
 
 
 def read_volumes(
-    source: Source, *, on_error: str = "raise", naive: str = "refuse"
+    source: Source, *, on_error: OnError = "raise", naive: Naive = "refuse"
 ) -> RowReading[VolumeRow]:
     """Return the volumes of what ``show volumes --raw`` or ``search volumes --raw`` prints.
 

@@ -88,7 +88,9 @@ def _by_priority(
 
 LIFE: Final = Rule(
     name="life",
-    signature="(state: State, event: Event) -> State, or its value, or None if not possible",
+    signature=(
+        "(state: InstanceState, event: InstanceEvent) -> InstanceState, or its value, or None"
+    ),
     cases=st.tuples(st.sampled_from(InstanceState), st.sampled_from(InstanceEvent)),
     laws=(
         Law(name="how it ends", sentence=_STATES, check=_ends),
