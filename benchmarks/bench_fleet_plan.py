@@ -27,7 +27,7 @@ MACHINES, AT_ONCE = 200, 5
 T0 = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 LENGTH = 4 * HOUR
-WEIGHTS = Weights(contracts=Fraction(1), gpu_hours=Fraction(1, 4), revenue=Fraction(1))
+WEIGHTS = Weights(contracts=Fraction(1), gpu_hours=Fraction(1, 4), payout=Fraction(1))
 SECONDS = 15.0
 
 

@@ -153,7 +153,7 @@ def main() -> None:
     for name, weights in (
         ("contracts only", Weights()),
         ("with GPU-hours", Weights(gpu_hours=Fraction(1))),
-        ("with revenue", Weights(revenue=Fraction(1))),
+        ("with payout", Weights(payout=Fraction(1))),
     ):
 
         def call(weights: Weights = weights) -> object:

@@ -17,13 +17,17 @@ import pytest
 from numgenius_core._command import main
 from numgenius_core._command._durations import parse_hours, parse_span
 from numgenius_core._command._keeping import KeptSimulations
+from numgenius_core.contracts import agree
 from numgenius_core.errors import RuleViolation
 from numgenius_core.gpus import blocks, offer_sizes
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, PriceTerms
+from numgenius_core.maintenance import plan_fleet
+from numgenius_core.offer import Block
 from numgenius_core.rates import PerGpuHour
 from numgenius_core.whatif import Demand, Observed, Scenario, simulate, sweeps
+from numgenius_core.wire import read_machines
 
 HISTORY = """\
 time,price
@@ -388,16 +392,19 @@ class TestMaint:
         row = text(capsys, "maint", machines, "--now", "2026-07-20").splitlines()[1].split()
         assert row[4:8] == ["2026-07-25", "17:20:30", "2026-07-25", "21:20:30"]
 
-    def test_what_is_lost_is_the_host_s_own_or_with_the_fee_the_clients(
+    def test_what_is_lost_is_what_a_fleet_s_plan_says(
         self, capsys: pytest.CaptureFixture[str], machines: str
     ) -> None:
         """DOMAIN 2: "client price = host price / (1 − fee)", and the file has the host's."""
         words = ("maint", machines, "--now", "2026-07-31T22:00Z", "--hours", "1")
         assert answer(capsys, *words)["machines"][0]["lost_now"] == "0.60"
-        (one, _) = answer(capsys, *words, "--platform-fee", "0.25")["machines"]
-        assert one["lost_now"] == "0.80"
-        said = "--platform-fee: need a fraction from 0 to below 1, got '1'"
-        assert said in refused(capsys, *words, "--platform-fee", "1")
+        (one, _) = read_machines(Path(machines), platform_fee="0.25").rows
+        assert one.prices is not None
+        listing = Listing(machine=one.machine, prices=one.prices)
+        now = datetime(2026, 7, 31, 22, tzinfo=UTC)
+        rented = agree(listing, Block(start=0, size=2), id=1, client="a", at=now)
+        plan = plan_fleet({one.machine.id: [rented]}, [now], timedelta(hours=1), at_once=1)
+        assert plan.to_dicts()[0]["payout"] == 0.60
 
     def test_the_table_says_what_to_do_before(
         self, capsys: pytest.CaptureFixture[str], machines: str

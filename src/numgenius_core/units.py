@@ -50,6 +50,8 @@ MB_PER_GB: Final = 1_000
 """Megabytes in a GB of disk (our reading: decimal units, as disks are sold)."""
 BYTES_PER_GB: Final = 10**9
 """Bytes in a GB of traffic (our reading)."""
+GB_PER_TB: Final = 1_024
+"""As the marketplace counts the traffic prices that it shows per TB (measured)."""
 MAX_GB: Final = 10**9
 _NEED_GB: Final = f"GB from 0 to {MAX_GB:,}"
 MAX_MB: Final = MAX_GB * MB_PER_GB

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
+from attrs import evolve
 from hypothesis import given, strategies as st
 
 from effort import examples
@@ -106,8 +107,51 @@ class TestARealRow:
         assert found.difference == Money("18.672")
 
     def test_what_is_billed_before_and_after(self) -> None:
-        found = reconcile(bill(), [DISK, gpu(-1, 1, "18.672"), gpu(1, 6, "46.68")])
+        found = reconcile(bill(), [DISK, gpu(-1, 1, "18.672"), gpu(1, 5, "46.68")])
         assert [row.explained for row in found.unexplained] == [Money("9.336"), Money("37.344")]
+
+    def test_what_reaches_past_the_statement_is_not_compared(self) -> None:
+        """A bill of two days is right or wrong: a statement of the first of them cannot tell."""
+        for amount in ("9.336", "18.672", "0"):
+            found = reconcile(bill(1), [gpu(0, 2, amount), evolve(DISK, period=span(1, 3))])
+            assert [row.uncovered for row in found.uncompared] == [DAY, 2 * DAY]
+            assert [row["verdict"] for row in found.to_dicts()] == [
+                "partly outside", "outside", "not billed",
+            ]  # fmt: skip
+            assert not found.agrees
+            assert (found.unexplained, found.difference) == ((), Money("-0.2"))
+            assert found.to_dicts()[0]["difference"] is None
+            first, *_, last = found.table().rows
+            assert (first[4:], last[0]) == (("", "partly outside"), "compared")
+        both = reconcile(
+            bill(2), [gpu(0, 2, "18.672"), evolve(DISK, period=span(0, 2), amount=Money("0.40"))]
+        )
+        assert both.agrees
+
+    def test_what_is_for_another_time_takes_no_part(self) -> None:
+        days = [evolve(DISK, period=span(n, n + 1), amount=Money("0.20")) for n in range(5)]
+        charges = [*days, *(gpu(n, n + 1, "9.336") for n in range(5))]
+        whole = bill()
+        third = Statement(
+            contract=whole.contract,
+            period=span(2, 3),
+            lines=tuple(clipped(whole.lines, span(2, 3))),
+        )
+        found = reconcile(third, charges)
+        assert found.agrees
+        assert (len(found.uncompared), found.difference) == (8, ZERO)
+        late = evolve(third, period=Interval(T0 + 2.5 * DAY, T0 + 3 * DAY))
+        assert len(reconcile(late, [gpu(2, 3, "9.336")]).uncompared) == 1  # it had run since noon
+
+    def test_the_day_that_is_not_over_is_charged_so_far(self) -> None:
+        """Charges are for whole days: today's has the midnight to come for its end."""
+        prices = bill(1).contract
+        loaded = Moved(at=T0, event=InstanceEvent.LOADED)
+        so_far = statement(History(contract=prices, facts=[loaded]), span(0, 1.5))
+        charges = [gpu(0, 2, "14.004"), evolve(DISK, period=span(0, 2), amount=Money("0.30"))]
+        assert reconcile(so_far, charges).agrees
+        past = reconcile(so_far, [gpu(0, 2.25, "14.004")])
+        assert [row.uncovered for row in past.uncompared] == [DAY / 4]
 
     def test_a_charge_that_is_too_small(self) -> None:
         found = reconcile(bill(), [DISK, gpu(0, 5, "46.67")])

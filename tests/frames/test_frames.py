@@ -142,6 +142,44 @@ class TestOneModeForAll:
         assert got["quote_gpu"] == 1_200_000_000
         assert got["quote_storage"] == round_half_even(8 * 150_000_000 * 5_400, 2_592_000)
 
+    @pytest.mark.parametrize("whole", [False, True])
+    def test_traffic_may_be_priced_per_tb(self, engine: str, whole: bool) -> None:
+        """DOMAIN 1: 1 TB = 1024 GB; each price becomes what ``read_offers`` makes of it."""
+        per_tb = [0.0, 2e-9, 0.13333333333333333, 6.666666666666667, 20.48, 511.9, None]
+        if whole:
+            per_tb = [0, 1, 3, 7, 20, 1_000_000, None]
+        rows = [{**ROW, "i": i, "tb": price} for i, price in enumerate(per_tb)]
+        priced = frames.quote(
+            make(engine, rows),
+            HOUR,
+            download=100_000,
+            columns={"download": Column("tb", "dollars/TB")},
+            results="download",
+        )
+        head = "offer_id,machine_id,gpu_name,num_gpus,dph_total,storage_cost_per_gb_mo"
+        table = [f"{head},internet_down_cost_per_tb"]
+        table += [f"{i},1,A100,1,1,0,{price}" for i, price in enumerate(per_tb[:-1], 1)]
+        offers = read_offers("\n".join(table)).offers
+        want = [cases.nanos(o.prices.download.charge(10**14).to_decimal()) for o in offers]
+        got = sorted(read(priced), key=lambda row: row["i"])
+        assert [row["quote_download"] for row in got] == [*want, None]
+
+    def test_a_price_per_tb_is_one_of_traffic_only(self, engine: str) -> None:
+        for columns in (
+            {"price": Column("dph_base", "dollars/TB")},
+            {"storage": Column("storage_cost", "dollars/TB")},
+        ):
+            with pytest.raises(RuleViolation, match="unit: need one of nano, pico, dollars, got"):
+                frames.quote(make(engine, [ROW]), HOUR, disk=1, columns=columns)
+        free = [{**ROW, "tb": 1e-10}]  # less than a pico-dollar a GB
+        with pytest.raises(RuleViolation, match="download price"):
+            frames.quote(
+                make(engine, free),
+                HOUR,
+                download=1,
+                columns={"download": Column("tb", "dollars/TB")},
+            )
+
     def test_all_columns_may_be_verified(self, engine: str) -> None:
         columns = Columns(verification=None)
         rows = [{**ROW, "credit_discount_max": 0.4}]
@@ -615,6 +653,26 @@ class TestResolving:
             frames.resolve(make(engine, cases.claim_rows(1)), rank="nothing")
 
 
+def one_gpu_each(prices: dict[int, float]) -> list[dict[str, Any]]:
+    """Return the rows of machines with one GPU, by their ids and prices."""
+    return [
+        {"machine_id": machine, "gpu_name": "A", "num_gpus": 1, "dph_base": price}
+        for machine, price in prices.items()
+    ]
+
+
+MARKETS = st.dictionaries(
+    st.integers(1, 4), st.sampled_from([0.25, 0.5, 1.0, 3.0]), min_size=1
+).map(lambda prices: {**prices, 5: 1.0})
+
+
+@given(days=st.lists(MARKETS, min_size=1, max_size=6))
+def test_the_same_market_again_is_one_of_the_first(days: list[dict[int, float]]) -> None:
+    # Whatever comes and goes between: 5 is always there, so that every link has a machine.
+    market = [make("pyarrow", one_gpu_each(day)) for day in [*days, days[0]]]
+    assert frames.price_chain(market)[-1].direct == 1
+
+
 class TestPricesCannotBeFaked:
     """Statistics of prices that a change of composition cannot fake."""
 
@@ -636,8 +694,57 @@ class TestPricesCannotBeFaked:
         days = [make(engine, cases.market_rows(seed)) for seed in (1, 2, 3)]
         first, second = frames.price_chain(days)
         alone = [frames.matched_index(*pair) for pair in pairwise(days)]
+        direct = frames.matched_index(days[0], days[2]).index
         assert first == alone[0]
-        assert second == evolve(alone[1], level=alone[0].index * alone[1].index)
+        assert second == evolve(alone[1], level=alone[0].index * alone[1].index, direct=direct)
+
+    def test_a_chain_drifts_and_the_index_against_the_first_does_not(self, engine: str) -> None:
+        days = ({1: 1.0, 2: 10.0}, {1: 2.0, 2: 10.0}, {1: 1.0}, {1: 1.0, 2: 10.0})
+        chain = frames.price_chain([make(engine, one_gpu_each(day)) for day in days])
+        assert [link.level for link in chain] == [
+            Fraction(12, 11),
+            Fraction(6, 11),
+            Fraction(6, 11),
+        ]
+        assert [link.direct for link in chain] == [Fraction(12, 11), 1, 1]
+
+    def test_without_a_machine_of_the_first_snapshot_nothing_is_direct(self, engine: str) -> None:
+        days = ({1: 1.0, 2: 2.0}, {2: 2.0, 3: 3.0}, {3: 4.5})
+        *_, link = frames.price_chain([make(engine, one_gpu_each(day)) for day in days])
+        assert (link.direct, link.level) == (None, Fraction(3, 2))
+
+    def test_a_machine_that_shows_other_gpus_is_not_matched(self, engine: str) -> None:
+        before, after = one_gpu_each({1: 1.0, 2: 2.0}), one_gpu_each({1: 1.0, 2: 2.0})
+        after[1] |= {"num_gpus": 4, "dph_base": 8.0}
+        link = frames.matched_index(make(engine, before), make(engine, after))
+        assert (link.machines, link.gpus, link.entered, link.left) == (1, 1, 4, 1)
+
+    def test_a_machine_has_its_gpus_while_a_part_is_rented(self, engine: str) -> None:
+        whole = {"machine_id": 1, "gpu_name": "A", "num_gpus": 8, "dph_base": 8.0, "size": 8}
+        part = {**whole, "num_gpus": 2, "dph_base": 2.5}
+        other = {"machine_id": 2, "gpu_name": "A", "num_gpus": 3, "dph_base": 9.0, "size": None}
+        before, after = [whole, part, other], [part, other, {**other, "machine_id": 3, "size": 1}]
+        sized: dict[str, Any] = {"columns": {"machine_gpus": "size"}}
+        (price,) = frames.model_prices(make(engine, after), **sized)
+        assert (price.gpus, price.mean) == (8 + 3 + 3, PerGpuHour(2))
+        assert price.median == PerGpuHour("1.25")
+        link = frames.matched_index(make(engine, before), make(engine, after), **sized)
+        assert (link.index, link.gpus) == (Fraction(8 * 125 + 900, 800 + 900), 11)
+        assert (link.entered, link.left) == (3, 0)
+        shown = frames.matched_index(make(engine, before), make(engine, after))
+        assert (shown.gpus, shown.entered, shown.left) == (3, 5, 8)
+        with pytest.raises(RuleViolation, match="machine_gpus"):
+            frames.model_prices(make(engine, after), columns={"machine_gpus": "none"})
+
+    def test_a_link_says_when_it_is(self, engine: str) -> None:
+        days = [make(engine, one_gpu_each({1: price})) for price in (1.0, 1.5)]
+        times = [from_epoch(0), from_epoch(3600)]
+        chain = frames.price_chain(days, instants=times)
+        assert [row["at"] for row in chain.to_dicts()] == times[1:]
+        assert "1970-01-01 01:00:00+00:00  1.5000  1.5000" in str(chain)
+        for wrong in (times[:1], times[::-1], [times[0], times[0]]):
+            with pytest.raises(RuleViolation, match="instants"):
+                frames.price_chain(days, instants=wrong)
 
     def test_a_basket_is_fixed(self, engine: str) -> None:
         prices = frames.model_prices(make(engine, cases.market_rows(1)))

@@ -71,7 +71,7 @@ WEIGHTS = st.builds(
     Weights,
     contracts=st.sampled_from([Fraction(1), Fraction(1, 1000)]),
     gpu_hours=st.sampled_from([Fraction(0), Fraction(1, 7)]),
-    revenue=st.sampled_from([Fraction(0), Fraction(1)]),
+    payout=st.sampled_from([Fraction(0), Fraction(1)]),
 )
 
 
@@ -285,14 +285,15 @@ class TestThePlan:
         owed = {ContractId(4): Money(3)}
         starts = aligned_starts(hours(0, 8), 4 * HOUR)
         plan = plan_fleet(fleet, starts, 4 * HOUR, at_once=1, refunds=owed)
-        title, head, first, second = str(plan).splitlines()
+        title, head, first, second, note = str(plan).splitlines()
         assert title == "a loss of 1; no plan for these starts loses less"
-        assert head.split("  ")[-3:] == ["revenue lost $", "refunds $", "loss"]
+        assert note == "loss: contracts"
+        assert head.split("  ")[-3:] == ["payout lost $", "refunds $", "loss"]
         day = "2026-03-02"
         when, lost = [day, "00:00:00", day, "04:00:00"], ["4.00", "8.00", "3.00"]
         assert first.split() == ["1", *when, "1", *lost, "1"]
         assert second.split()[-4:] == ["0.00", "0.00", "0.00", "0"]
-        assert plan.to_dicts()[0]["revenue"] == 8.0
+        assert plan.to_dicts()[0]["payout"] == 8.0
         unproven = evolve(plan, loss=Fraction(3), bound=Fraction(9, 4), proof=Proof.NONE)
         assert str(unproven).startswith("a loss of 3; none is below 2.25\n")
 

@@ -56,6 +56,7 @@ def contract(
     gpu: str = "1",
     bid: str | None = None,
     client: str = "client",
+    fee: str = "0",
 ) -> Contract:
     """Return a contract from minute ``a`` to minute ``b``."""
     return Contract(
@@ -65,7 +66,7 @@ def contract(
         client=AccountId(client),
         mode=Mode.ON_DEMAND if bid is None else Mode.INTERRUPTIBLE,
         block=Block(start=0, size=gpus),
-        prices=PriceTerms(gpu=PerGpuHour(gpu)),
+        prices=PriceTerms(gpu=PerGpuHour(gpu), platform_fee=fee),
         start=minute(a),
         end=None if b is None else minute(b),
         bid=None if bid is None else PerHour(bid),
@@ -86,12 +87,13 @@ def books(draw: st.DrawFn, most: int = 7) -> list[Contract]:
             gpus=draw(st.sampled_from([1, 2, 8])),
             gpu=draw(st.sampled_from(["0", "0.5", "1.25", "3"])),
             bid=draw(st.sampled_from([None, None, "0.7"])),
+            fee=draw(st.sampled_from(["0", "0.25"])),
         )
         if one.bid is None and draw(st.booleans()):
             one = evolve(one, sla=PROMISED, sla_share="0.01")
         if b is not None and b > a + 1 and draw(st.booleans()):
             since = minute(draw(st.integers(a + 1, b - 1)))
-            prices = PriceTerms(gpu=PerGpuHour("2"), min_bid=PerGpuHour("0.9"))
+            prices = PriceTerms(gpu=PerGpuHour("2"), min_bid=PerGpuHour("0.9"), platform_fee="0.2")
             book.append(evolve(one, rate_changes=(RateChange(since=since, prices=prices),)))
         else:
             book.append(one)
@@ -104,7 +106,7 @@ def some_weights() -> st.SearchStrategy[Weights]:
         Weights,
         contracts=st.sampled_from([Fraction(1, 10**6), Fraction(1), Fraction(5, 3)]),
         gpu_hours=few,
-        revenue=few,
+        payout=few,
         refunds=few,
     )
 
@@ -126,7 +128,8 @@ def slow_losses(
             rate = Fraction(each.gpu_rate_at(minute(n)).to_decimal())
             billed = each.sla is not None  # through an outage, too
             lost = weights.gpu_hours * each.block.size
-            lost += Fraction(0) if billed else weights.revenue * rate
+            kept = 1 - each.prices_at(minute(n)).platform_fee
+            lost += Fraction(0) if billed else weights.payout * rate * kept
             by_minute.append(lost / 60 if each.active_at(minute(n)) else None)
         for a in range(len(losses)):
             inside = [lost for lost in by_minute[a : a + length] if lost is not None]
@@ -221,7 +224,7 @@ class TestTheWindowThatDisturbsLeast:
         for weights, start in (
             (Weights(), 0),
             (Weights(gpu_hours=Fraction(1)), 60),
-            (Weights(revenue=Fraction(1)), 0),
+            (Weights(payout=Fraction(1)), 0),
         ):
             plan = best_window([big, dear], timedelta(hours=1), minutes(0, 120), weights=weights)
             assert plan.window.start == minute(start)
@@ -276,7 +279,7 @@ class TestTheLeastDifferenceDecides:
         long = contract(-20, 100)
         dearer = PriceTerms(gpu=PerGpuHour(2))
         book = [evolve(long, rate_changes=(RateChange(since=minute(50), prices=dearer),))]
-        weights = Weights(contracts=5, revenue=1)
+        weights = Weights(contracts=5, payout=1)
         plan = best_window(book, self.LENGTH, minutes(0, 100), weights=weights)
         assert plan.window.start == minute(0)
 
@@ -301,7 +304,7 @@ class TestTheLeastDifferenceDecides:
 
 
 class TestWhatIsLost:
-    """Issue, (b): contracts, GPU-hours, revenue lost, refunds due.
+    """Issue, (b): contracts, GPU-hours, payout lost, refunds due.
 
     "With the blocking contracts named."
     """
@@ -312,13 +315,13 @@ class TestWhatIsLost:
             contract(-60, 90, number=2, bid="4"),
         ]
         weights = Weights(
-            contracts=Fraction(10), gpu_hours=Fraction(1), revenue=Fraction(2), refunds=Fraction(3)
+            contracts=Fraction(10), gpu_hours=Fraction(1), payout=Fraction(2), refunds=Fraction(3)
         )
         owed = {ContractId(3): Money("0.25"), ContractId(99): Money(1_000)}
         plan = best_window(book, timedelta(hours=1), minutes(0, 60), weights=weights, refunds=owed)
         assert plan.blocking == (2, 3)
         assert plan.gpu_hours == 1 + 1  # 1 GPU for an hour, 2 for half of one
-        assert plan.revenue == Money("4") + Money("1.50")
+        assert plan.payout == Money("4") + Money("1.50")
         assert plan.refunds == Money("0.25")
         assert plan.loss == 10 * 2 + 2 + 2 * Fraction("5.5") + 3 * Fraction("0.25")
 
@@ -326,14 +329,24 @@ class TestWhatIsLost:
         later = RateChange(since=minute(60), prices=PriceTerms(gpu=PerGpuHour("0.5")))
         term = evolve(contract(0, 120, gpu="2"), rate_changes=(later,))
         (lost,) = disturbances([term], minutes(30, 90))
-        assert lost.revenue == Money("1.25")
-        weights = Weights(revenue=Fraction(1))
+        assert lost.payout == Money("1.25")
+        weights = Weights(payout=Fraction(1))
         plan = best_window([term], timedelta(hours=1), minutes(0, 120), weights=weights)
         assert plan.window == minutes(60, 120)
 
+    def test_what_is_lost_is_what_the_host_would_have_earned(self) -> None:
+        """DOMAIN 2: "client price = host price / (1 − fee)"; a refund is the host's own, too."""
+        (lost,) = disturbances([contract(0, 60, gpu="4", fee="0.25")], minutes(0, 60))
+        assert (lost.charge, lost.payout) == (Money(4), Money(3))
+        weights = Weights(payout=2)
+        assert weights.loss([lost]) == 1 + 2 * 3
+        assert str(evolve(weights, refunds="0.5")) == (
+            "contracts + 2 × payout lost $ + 0.5 × refunds $"
+        )
+
     def test_the_hosts_own_test_costs_nothing_but_counts(self) -> None:
         (lost,) = disturbances([contract(0, 60, client="host")], minutes(0, 60))
-        assert lost.revenue == Money(0)
+        assert lost.payout == Money(0)
         assert Weights().loss([lost]) == 1
 
     def test_a_promise_of_uptime_is_billed_while_down(self) -> None:
@@ -341,13 +354,13 @@ class TestWhatIsLost:
         free, sold = contract(0, 60), evolve(contract(60, 120, gpu="9", number=2), sla=PROMISED)
         (lost,) = disturbances([sold], minutes(60, 120))
         assert lost.gpu_hours == 1
-        assert lost.revenue == Money(0)
-        for weights in (Weights(revenue=1), Weights(contracts="0.1", revenue=1)):
+        assert lost.payout == Money(0)
+        for weights in (Weights(payout=1), Weights(contracts="0.1", payout=1)):
             plan = best_window([free, sold], timedelta(hours=1), minutes(0, 120), weights=weights)
-            assert (plan.window, plan.revenue) == (minutes(60, 120), Money(0))
+            assert (plan.window, plan.payout) == (minutes(60, 120), Money(0))
             assert plan.loss == weights.contracts  # it is disturbed all the same
         owed = {sold.id: Money(2)}  # the credit expected
-        weights = Weights(revenue=1, refunds=1)
+        weights = Weights(payout=1, refunds=1)
         plan = best_window(
             [free, sold], timedelta(hours=1), minutes(0, 120), weights=weights, refunds=owed
         )
@@ -366,7 +379,7 @@ class TestWhatIsLost:
             assert at_end in (0, weights.contracts * weights.unit)
         assert Fraction(total, weights.unit) == weights.loss(disturbances(book, window))
 
-    @pytest.mark.parametrize("name", ["contracts", "gpu_hours", "revenue", "refunds"])
+    @pytest.mark.parametrize("name", ["contracts", "gpu_hours", "payout", "refunds"])
     def test_weights_are_exact_and_not_negative(self, name: str) -> None:
         assert getattr(Weights(**{name: Decimal("0.1")}), name) == Fraction(1, 10)
         with pytest.raises(WrongType):
@@ -376,7 +389,7 @@ class TestWhatIsLost:
 
     def test_contracts_always_weigh_something(self) -> None:
         with pytest.raises(RuleViolation, match="above zero, a tiny one if only the rest should"):
-            Weights(contracts=0, revenue=1)
+            Weights(contracts=0, payout=1)
 
 
 class TestItPrints:
@@ -389,10 +402,11 @@ class TestItPrints:
         )
         assert str(plan).splitlines() == [
             "down 2026-03-02 00:00:00 … 2026-03-02 01:00:00 UTC: a loss of 1",
-            "contract  GPU-hours lost  revenue lost $  refund $",
-            "4                   2.00            2.00      0.50",
+            "contract  GPU-hours lost  payout lost $  refund $",
+            "4                   2.00           2.00      0.50",
+            "loss: contracts",
         ]
-        lost = {"gpu_hours": 2.0, "revenue": 2.0, "refund": 0.5}
+        lost = {"gpu_hours": 2.0, "charge": 2.0, "payout": 2.0, "refund": 0.5}
         when = {"start": plan.window.start, "end": plan.window.end}
         assert plan.to_dicts() == [{"contract": 4, **when, **lost}]
 

@@ -113,10 +113,17 @@ class TestBidding:
         way = bidding(series("0.20", "9", "9", "9"), "0.20", deadline=HOUR, every=HOUR)
         assert (way.mean, way.worst, way.fallbacks) == (Money("0.80"), Money(1), Fraction(3, 4))
 
+    def test_it_says_how_many_cases_it_stands_on(self) -> None:
+        """Starts nearer than the deadline overlap: nine hours have three windows of three."""
+        found = plan(series(*["0.20"] * 9), bids=["0.20"], deadline=3 * HOUR, every=HOUR / 2)
+        assert (found.starts, found.windows, found.limit) == (13, 3, 3 * 3_600)
+        assert str(found).startswith("3h to do it in; starts: 13, windows that do not overlap: 3\n")
+        assert [(row["starts"], row["windows"]) for row in found.to_dicts()] == [(13, 3)] * 2
+
     def test_the_cheapest_comes_first(self) -> None:
         found = plan(series("0.2", "0.2", "0.2"), bids=[PerHour("0.5"), PerHour("0.3")])
         assert [way.bid for way in found.ways] == [PerHour("0.3"), PerHour("0.5"), None]
-        assert str(found).splitlines()[1].startswith("interruptible at 0.30")
+        assert str(found).splitlines()[2].startswith("interruptible at 0.30")
         assert found._repr_html_().startswith("<table>")
 
     @examples(200)

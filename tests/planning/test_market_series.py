@@ -593,3 +593,35 @@ class TestARealMarket:
             assert 0 <= least <= most <= 1
         (now,) = series.over_time()
         assert now.machines == len({each.machine for each in reading.offers})
+
+
+class TestItPrints:
+    """What a series says is a table, and rows for a dataframe; what is not known is ``None``."""
+
+    SERIES = hours([free, offer(8, 2)], [free, offer(8, 2, rentable=False)], [])
+
+    def test_moments(self) -> None:
+        first, _, last = rows = self.SERIES.over_time().to_dicts()
+        assert [row["at"] for row in rows] == [MONDAY, MONDAY + HOUR, MONDAY + 2 * HOUR]
+        assert (first["gpus"], first["occupied_least"], first["occupied_most"]) == (3, 0.0, 0.0)
+        assert isinstance(first["median"], float)
+        assert (last["median"], last["occupied_least"]) == (None, None)
+        head, *lines = str(self.SERIES.over_time()).splitlines()
+        assert head.startswith("at (UTC)")
+        assert head.endswith("lowest $/h  median $/h  highest $/h")
+        assert lines[0].startswith(f"{MONDAY:%Y-%m-%d %H:%M:%S}")
+        assert self.SERIES.over_time()[1:] == tuple(self.SERIES.over_time())[1:]
+
+    def test_spells(self) -> None:
+        found = self.SERIES.spells()
+        rows = {row["machine"]: row for row in found.to_dicts()}
+        assert rows[7]["first_seen"] == MONDAY
+        assert rows[7]["last_seen"] == rows[8]["ended_by"] == MONDAY + HOUR
+        assert rows[7]["shortest_seconds"] == 3_600.0
+        assert (rows[7]["longest_seconds"], rows[7]["began_after"]) == (None, None)
+        assert (rows[7]["rented"], rows[8]["rented"]) == (False, True)
+        assert [line.split()[-1] for line in str(found).splitlines()] == [
+            "how", "unlisted", "rented",
+        ]  # fmt: skip
+        unended = hours([free]).spells()
+        assert str(unended).split()[-2:] == ["?", "?"]

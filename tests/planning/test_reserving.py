@@ -50,7 +50,8 @@ class TestBreakEven:
     def test_the_worked_example(self) -> None:
         assert break_even(DOLLAR, CURVE, 1) == 24 * DAY  # $576 at $24 a day
         rows = reserve_for(DOLLAR, CURVE, [DAY], months=[0, 1]).to_dicts()
-        assert [row["break_even"] for row in rows] == [None, 24 * 86_400]
+        assert [row["break_even_seconds"] for row in rows] == [None, 24 * 86_400]
+        assert all("break_even" not in row for row in rows)
 
     @pytest.mark.parametrize("schedule", [CurveSchedule(0), StepSchedule.of({3: "0.3"})])
     def test_without_a_discount_it_never_pays(self, schedule: Any) -> None:

@@ -394,7 +394,7 @@ GOOD: Final[dict[str, dict[str, str]]] = {
     "Recurrence.parse('daily 01:00-02:00 UTC').intervals": {"within": "DAY"},
     "maintenance.allowed_intervals": {"hours": "()", "within": "DAY"},
     "intervals.union": {"intervals": "(DAY,)"},
-    "maintenance.Weights": {"contracts": "1", "gpu_hours": "1", "revenue": "1", "refunds": "1"},
+    "maintenance.Weights": {"contracts": "1", "gpu_hours": "1", "payout": "1", "refunds": "1"},
     "maintenance.Weights().loss": {"disturbed": "()"},
     "maintenance.disturbances": {
         "contracts": "(known.CONTRACT,)",
@@ -975,7 +975,7 @@ WRONG: Final = (
     "intervals.union([DAY, 5])",
     "maintenance.Weights(contracts=0)",
     "maintenance.Weights(gpu_hours=-1)",
-    "maintenance.Weights(revenue='x')",
+    "maintenance.Weights(payout='x')",
     "maintenance.Weights(refunds=0.5)",
     "maintenance.Weights().loss([5])",
     "maintenance.disturbances([known.CONTRACT, 5], DAY)",

@@ -38,7 +38,7 @@ OTHERS: Final[dict[str, dict[str, Any]]] = {
     "documents.json_schema": {},
     "frames.basket_price": {"basket": {"A100": 1}},
     "frames.offer_columns": {},
-    "frames.price_chain": {},
+    "frames.price_chain": {"snapshots": [FRAME]},
     "frames.promise_fees": {"frame": FRAME, "price": PerHour(1), "target": "0.9"},
     "frames.quote": {"frame": FRAME, "duration": HOUR},
     "frames.reserve": {"frame": FRAME, "months": 1},

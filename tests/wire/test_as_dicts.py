@@ -8,7 +8,13 @@ import pandas as pd  # type: ignore[import-untyped]  # its stubs are a package o
 import pytest
 
 from numgenius_core.frames import model_prices, offer_columns
-from numgenius_core.wire import read_offers, read_sample
+from numgenius_core.wire import (
+    read_charges,
+    read_instances,
+    read_machines,
+    read_offers,
+    read_sample,
+)
 
 TEXT = """[
     {"id": 1, "machine_id": 7, "gpu_name": "A100", "num_gpus": 4, "dph_base": 1.6, "min_bid": 0.8,
@@ -83,3 +89,55 @@ class TestColumns:
         assert [line.split()[0] for line in str(found).splitlines()[1:]] == [
             each.model.split()[0] for each in found
         ]
+
+
+class TestRowsOfOnesOwn:
+    """Machines, instances and charges are dicts of numbers and words, and print as a table."""
+
+    def test_machines(self) -> None:
+        text = """[{"id": 7, "gpu_name": "A100", "num_gpus": 2, "gpu_occupancy": "D x ",
+            "listed_gpu_cost": 0.3, "listed_min_gpu_count": 1, "duration": 86400},
+            {"id": 8, "gpu_name": "L4", "num_gpus": 1}, {"id": 9}]"""
+        reading = read_machines(text, platform_fee="0.25", on_error="collect")
+        first, second = reading.to_dicts()
+        assert first.keys() == second.keys()
+        assert (first["machine"], first["occupancy"], first["gpu"]) == (7, "D x", 0.4)
+        assert (first["rolling_seconds"], second["rolling_seconds"]) == (86_400.0, None)
+        assert (second["gpu"], second["min_gpu"]) == (None, None)
+        title, head, *lines, note = str(reading).splitlines()
+        assert title == "text: 2 rows"
+        assert head.startswith("machine  host  gpu_name  gpus  occupancy  gpu")
+        assert "claim" not in head.split()  # nobody says it
+        assert len(lines) == 2
+        assert note == "1 left out, see faults"
+
+    def test_instances(self) -> None:
+        text = """[{"id": 5, "machine_id": 7, "gpu_name": "A100", "num_gpus": 2,
+            "dph_base": 0.8, "actual_status": "running", "start_date": 1767225600}]"""
+        (row,) = read_instances(text).to_dicts()
+        assert (row["id"], row["mode"], row["state"]) == (5, "on-demand", "running")
+        assert row["gpu"] == 0.4
+        assert row["storage"] is None  # not said, and never 0
+        assert row["start"] == datetime(2026, 1, 1, tzinfo=UTC)
+
+    def test_charges(self) -> None:
+        text = """{"results": [{"type": "instance", "source": "instance-7", "start": 1767225600,
+            "end": 1767225600, "amount": 1.5, "items": [{"type": "gpu", "amount": 1.5,
+            "description": "24.000 hours at $0.0625/hour"}]}]}"""
+        reading = read_charges(text)
+        assert reading.to_dicts() == [
+            {
+                "kind": "gpu",
+                "start": datetime(2026, 1, 1, tzinfo=UTC),
+                "end": datetime(2026, 1, 2, tzinfo=UTC),
+                "amount": 1.5,
+                "contract": 7,
+                "source": "instance-7",
+            }
+        ]
+        assert str(reading).splitlines()[1].split() == (
+            ["kind", "start", "end", "amount", "contract", "source"]
+        )
+
+    def test_none(self) -> None:
+        assert str(read_charges('{"results": []}')).splitlines()[0] == "text: 0 rows"

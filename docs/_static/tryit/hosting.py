@@ -46,7 +46,7 @@ from numgenius_core.wire import HostMachine
 _MINUTE: Final = "%Y-%m-%dT%H:%M"
 _MONDAY: Final = datetime(2026, 1, 5, tzinfo=UTC)
 BELOW_ALL: Final = "a percentage from 0 to below 100"
-_GROSS: Final = Weights(contracts=Fraction(1), revenue=Fraction(1, 1_000_000))
+_GROSS: Final = Weights(contracts=Fraction(1), payout=Fraction(1, 1_000_000))
 
 
 def host(form: Form) -> dict[str, Any]:
@@ -191,7 +191,7 @@ def _stop(form: Form) -> dict[str, Any]:
         said = [
             (
                 f"No: clients are there from {asked.window}. Stopping then takes "
-                f"{float(asked.gpu_hours):.1f} GPU-hours from them, worth ${asked.revenue:.2f}."
+                f"{float(asked.gpu_hours):.1f} GPU-hours from them, worth ${asked.payout:.2f}."
             )
         ]
     elif _nobody_new(end, start):

@@ -11,7 +11,7 @@ from typing import Any, Final
 from numgenius_core._command._durations import parse_hours
 from numgenius_core._command._market import bid_of
 from numgenius_core._command._plotting import nothing_drawn, save
-from numgenius_core._command._reading import instant, share, source_of
+from numgenius_core._command._reading import instant, source_of
 from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core._terms import LOWEST_BID
@@ -137,8 +137,7 @@ def plan_maintenance(options: Namespace) -> dict[str, Any]:
     now = datetime.now(UTC) if options.now is None else instant(options.now, "--now")
     now = now.replace(microsecond=0)
     seconds = parse_hours(options.hours)
-    fee = share("--platform-fee", options.platform_fee, below_one=True)
-    machines = read_machines(source_of(options.file), platform_fee=fee).rows
+    machines = read_machines(source_of(options.file)).rows
     _check_machines(machines, "standard input" if options.file == "-" else options.file)
     if options.machine is not None:
         ids = [one.machine.id for one in machines]
@@ -170,8 +169,9 @@ def _check_machines(machines: Sequence[HostMachine], file: str) -> None:
 def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any]:
     """Return the first window that is sure to disturb nobody, and what going down now loses.
 
-    The lost GPU time is counted at the listing's price: the host's own, or with the platform's fee
-    the clients'. Bids below it make it less, and so do promises of uptime, billed meanwhile.
+    The lost GPU time is counted at the listing's price as the file has it, net of the platform's
+    fee: what the host does not earn. Bids below it make it less, and so do promises of uptime,
+    billed meanwhile.
     Where somebody rents and no end to come is known, neither is there a window nor a known loss.
     """
     rented, start = _rented(one, now), now

@@ -24,10 +24,9 @@ A * marks a listing whose end date rolls: each day moves its clients' ends on, a
 with them. It is sure once the machine is unlisted, or listed to end at that time. The file does not
 say who was asked for a higher price, either: a client who accepts stays until the end asked for.
 
-What going down now loses is the GPU time of its clients at the listing's price. The file has the
-prices net of the platform's fee, so it is what you do not earn; with --platform-fee it is what
-clients do not pay. The file does not say who has a promise of uptime: such a client pays meanwhile,
-and may get a credit.
+What going down now loses is what you would have earned for the GPU time of its clients, at the
+listing's price: the file has the prices net of the platform's fee. The file does not say
+who has a promise of uptime: such a client pays meanwhile, and may get a credit.
 """
 MORE = """\
 examples:
@@ -48,9 +47,6 @@ def add(subparsers: Subparsers) -> None:
     maint.add_argument("file", metavar="FILE", help="your machines, - for standard input")
     maint.add_argument("--hours", default="4", help="how long it is down: 4, 90min, 1d (default 4)")
     maint.add_argument("--machine", metavar="ID", type=whole, help="only this one")
-    maint.add_argument(
-        "--platform-fee", metavar="SHARE", default="0", help="the platform's share, such as 0.25"
-    )
     maint.add_argument(
         "--now", metavar="TIME", help="such as 2026-06-16T12:00Z (default: the clock)"
     )
@@ -80,7 +76,7 @@ def show(result: dict[str, Any], _: Namespace) -> None:
         )
         for one in result["machines"]
     ]
-    head = ("machine", "GPUs rented", "down from (UTC)", "to", "if now: lost $")
+    head = ("machine", "GPUs rented", "down from (UTC)", "to", "if now: payout lost $")
     print_table(head, rows)
     if any(one["rented"] and one["down_from"] for one in result["machines"]):
         print(plain("Until then take no new clients: unlist, or let the listing end at that time."))

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from attrs import fields, has
@@ -29,8 +30,8 @@ def numbers(row: object) -> dict[str, Number]:
     """Return the fields of a value, or the entries of a mapping, as numbers and words.
 
     Dollars, shares and other exact numbers are the nearest ``float``, choices their words, a period
-    is its ``start`` and its ``end``, and a length of time its seconds. What is neither, such as the
-    series that a result came from, is left out.
+    is its ``start`` and its ``end``, and a length of time its seconds, as its name says then. What
+    is neither, such as the series that a result came from, is left out.
     """
     from numgenius_core.intervals import Interval  # which what only computes a price never needs
 
@@ -38,9 +39,8 @@ def numbers(row: object) -> dict[str, Number]:
         named = dict(row)
     else:
         kind = type(row)
-        given = [each.name for each in fields(kind)] if has(kind) else []
-        made = [name for name, what in vars(kind).items() if isinstance(what, property)]
-        named = {name: getattr(row, name) for name in (*given, *made) if name[0] != "_"}
+        columns = _columns(kind)  # type: ignore[arg-type]  # a class has a hash
+        named = {column: getattr(row, name) for name, column in columns}
     found: dict[str, Number] = {}
     for name, value in named.items():
         if isinstance(value, Money | Rate | Fraction | Decimal):
@@ -54,6 +54,25 @@ def numbers(row: object) -> dict[str, Number]:
         elif value is None or isinstance(value, int | float | str | datetime):
             found[name] = value
     return found
+
+
+@cache
+def _columns(kind: type) -> tuple[tuple[str, str], ...]:
+    """Return the fields and properties of a class, and what their columns are called.
+
+    A length of time says its unit, also in the rows in which it is ``None``.
+    """
+    given = {each.name: each.type for each in fields(kind)} if has(kind) else {}
+    made = {
+        name: what.fget.__annotations__.get("return")
+        for name, what in vars(kind).items()
+        if isinstance(what, property) and what.fget
+    }
+    return tuple(
+        (name, f"{name}_seconds" if "timedelta" in str(declared) else name)
+        for name, declared in {**given, **made}.items()
+        if name[0] != "_"
+    )
 
 
 class Tabular(ABC):
@@ -77,7 +96,7 @@ class Tabular(ABC):
 
         Dollars and shares are the nearest ``float``, for charts and statistics; what is exact
         stays in the fields of the result, and in its document. A period is two columns, ``start``
-        and ``end``, a length of time its seconds.
+        and ``end``, a length of time its seconds (``break_even_seconds``).
         """
         return [numbers(row) for row in self._rows()]
 

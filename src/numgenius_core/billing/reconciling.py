@@ -10,7 +10,11 @@ Our readings: a credit is of the day before it is settled, so it stands in that 
 second of a statement is explained once, by the charge of its type that begins first; so a second
 charge for the same time is billed and not explained. What a charge may differ by is the caller's to
 say: amounts that were rounded to a tenth of a cent differ by less than one. A charge that does not
-say whose it is may be of any statement; one that names something else is of none.
+say whose it is may be of any statement; one that names something else is of none. A charge for a
+time that the statement does not cover is not compared: what it may cost there is not known. Before
+its contract an instance costs nothing, whatever the statement covers. Charges are for whole days,
+the last of which need not be over: one that reaches to the midnight after a statement's end is
+compared with it, so that a statement up to now is held against the charges so far.
 """
 
 from __future__ import annotations
@@ -32,8 +36,9 @@ from numgenius_core.billing.statements import Statement
 from numgenius_core.billing.volumes import VolumeStatement
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import ContractId
-from numgenius_core.intervals import Interval
+from numgenius_core.intervals import Interval, to_epoch
 from numgenius_core.money import ZERO, Money
+from numgenius_core.units import SECONDS_PER_DAY
 
 
 class ChargeKind(Enum):
@@ -63,6 +68,7 @@ _KIND_OF: Final = {
 }
 TENTH_OF_A_CENT: Final = Money("0.001")
 _SECOND: Final = timedelta(seconds=1)
+_NO_TIME: Final = timedelta(0)
 
 
 def _as_extra(value: Mapping[str, Any]) -> ReadOnly[str, Any]:
@@ -125,17 +131,25 @@ class Reconciled:
         kind: What it is for.
         period: The time.
         billed: What the charges say; 0 where there is none.
-        explained: What the statement says that the balance paid, exact.
+        explained: What the statement says that the balance paid, exact, in as much of the time as
+            it covers.
+        uncovered: How much of the time, from the contract's start on, lies outside of the
+            statement's period and the rest of its last day: zero where the two can be compared, all
+            of the time where they share none.
     """
 
     kind: ChargeKind
     period: Interval
     billed: Money
     explained: Money
+    uncovered: timedelta = _NO_TIME
 
     @property
     def difference(self) -> Money:
-        """What is billed and not explained; below zero, what is explained and not billed."""
+        """What is billed and not explained; below zero, what is explained and not billed.
+
+        Nothing can be said by it where a part of the time is uncovered.
+        """
         return self.billed - self.explained
 
 
@@ -167,42 +181,63 @@ class Reconciliation(Tabular):
         return tuple(row for row in self.rows if _excess(row, self.tolerance) < 0)
 
     @property
+    def uncompared(self) -> tuple[Reconciled, ...]:
+        """The rows of which the statement covers a part or nothing; they are in no total.
+
+        Ask for a statement that reaches as far as the charges do, and they can be compared.
+        """
+        return tuple(row for row in self.rows if row.uncovered)
+
+    @property
     def agrees(self) -> bool:
-        """Whether every row agrees."""
-        return not any(_excess(row, self.tolerance) for row in self.rows)
+        """Whether every row agrees; one that is partly outside of the statement does not.
+
+        Charges that lie outside of it altogether are not asked: they are for another statement.
+        """
+        return not any(_is_partly_outside(row) or _excess(row, self.tolerance) for row in self.rows)
 
     @property
     def difference(self) -> Money:
-        """What is billed in all, less what is explained in all."""
-        return Money.sum(row.difference for row in self.rows)
+        """What is billed in all, less what is explained in all, of the rows that are compared."""
+        return Money.sum(row.difference for row in self.rows if not row.uncovered)
 
     def table(self) -> ResultTable:
-        """Return each row in tenths of a cent, with what is wrong in it, and their total."""
+        """Return each row in tenths of a cent, with what is wrong in it, and their total.
+
+        A row that is not compared has no difference, and is not in the total.
+        """
         rows = [
             (
                 row.kind.value,
                 str(row.period),
                 f"{row.billed:,.3f}",
                 f"{row.explained:,.3f}",
-                f"{row.difference:,.3f}",
+                "" if row.uncovered else f"{row.difference:,.3f}",
                 _fault(row, self.tolerance),
             )
             for row in self.rows
         ]
-        billed = Money.sum(row.billed for row in self.rows)
-        explained = Money.sum(row.explained for row in self.rows)
-        in_all = (f"{billed:,.3f}", f"{explained:,.3f}", f"{self.difference:,.3f}")
-        rows.append(("in all", "", *in_all, ""))
+        compared = [row for row in self.rows if not row.uncovered]
+        billed = Money.sum(row.billed for row in compared)
+        explained = Money.sum(row.explained for row in compared)
+        what = "in all" if len(compared) == len(self.rows) else "compared"
+        in_all = (f"{billed:,.3f}", f"{explained:,.3f}", f"{billed - explained:,.3f}")
+        rows.append((what, "", *in_all, ""))
         head = ("charge", "period", "billed $", "explained $", "difference $", "")
         return ResultTable(title="", head=head, rows=tuple(rows))
 
     def to_dicts(self) -> list[dict[str, Number]]:
         """Return a dict for each row, as ``pandas.DataFrame(…)`` takes them, with its ``verdict``.
 
-        That is ``agrees``, ``not explained``, ``not credited`` or ``not billed``.
+        That is ``agrees``, ``not explained``, ``not credited`` or ``not billed``; of one that is
+        not compared, and has no ``difference``, ``partly outside`` or ``outside``.
         """
         return [
-            {**numbers(row), "verdict": _fault(row, self.tolerance) or "agrees"}
+            {
+                **numbers(row),
+                "difference": None if row.uncovered else float(row.difference),
+                "verdict": _fault(row, self.tolerance) or "agrees",
+            }
             for row in self.rows
         ]
 
@@ -211,15 +246,25 @@ class Reconciliation(Tabular):
 
 
 def _excess(row: Reconciled, tolerance: Money) -> Literal[-1, 0, 1]:
-    """Return 1 where more is billed than explained, -1 where less is, 0 where the row agrees."""
-    difference = row.difference
+    """Return 1 where more is billed than explained, -1 where less is, 0 where the row agrees.
+
+    It is 0 too where the two cannot be compared.
+    """
+    difference = ZERO if row.uncovered else row.difference
     if abs(difference) <= tolerance:
         return 0
     return 1 if difference > ZERO else -1
 
 
+def _is_partly_outside(row: Reconciled) -> bool:
+    """Return whether the statement covers some of a row's time, and not all of it."""
+    return _NO_TIME < row.uncovered < row.period.duration
+
+
 def _fault(row: Reconciled, tolerance: Money) -> str:
     """Return what is wrong in a row, nothing if it agrees."""
+    if row.uncovered:
+        return "partly outside" if _is_partly_outside(row) else "outside"
     match _excess(row, tolerance):
         case 1:
             return "not explained" if row.billed else "not credited"
@@ -242,6 +287,8 @@ def reconcile(
             midnight after it: ask for a second more than the charges are for.
         charges: What was billed, in any order. Those that name another contract, or something else
             than a contract, are left aside, so a list of all that an account was charged will do.
+            One for a time outside of the statement's period, if only in part, is not compared; the
+            rest of the day in which that ends counts as inside, as a charge for today is so far.
         tolerance: What a charge may differ by and still agree.
 
     Raises:
@@ -288,14 +335,15 @@ def reconcile(
     for kind in ChargeKind:
         said = [line for line in lines if _KIND_OF.get(line.kind) is kind]
         billed = [each for each in known if each.kind is kind]
-        rows += _side_by_side(kind, _Said(said), billed, statement.period)
+        rows += _side_by_side(kind, _Said(said), billed, statement)
     return Reconciliation(rows=rows, tolerance=tolerance)
 
 
 def _side_by_side(
-    kind: ChargeKind, said: _Said, charges: list[Charge], period: Interval
+    kind: ChargeKind, said: _Said, charges: list[Charge], of: Statement | VolumeStatement
 ) -> Iterator[Reconciled]:
     """Yield the charges of a kind, and the times without one, beside what a statement says."""
+    period = of.period
     # Charges come by their start, so all before the latest end so far is explained, or a gap.
     reached, gaps = period.start, []
     for each in sorted(charges, key=lambda one: (one.period.start, one.period.end)):
@@ -304,11 +352,28 @@ def _side_by_side(
             gaps.append((reached, min(begin, period.end)))
         paid = said.paid(max(begin, reached), end)
         reached = max(reached, end)
-        yield Reconciled(kind=kind, period=each.period, billed=each.amount, explained=paid)
+        yield Reconciled(
+            kind=kind,
+            period=each.period,
+            billed=each.amount,
+            explained=paid,
+            uncovered=_uncovered(each.period, of),
+        )
     for begin, end in (*gaps, (reached, period.end)):
         if paid := said.paid(begin, end):
             span = Interval(begin, end)
             yield Reconciled(kind=kind, period=span, billed=ZERO, explained=paid)
+
+
+def _uncovered(time: Interval, of: Statement | VolumeStatement) -> timedelta:
+    """Return how much of the time of a charge, from the contract's start on, a statement lacks."""
+    begin, end = max(time.start, of.contract.start), time.end
+    if begin >= end:  # before there was a contract it has nothing to say, and says so
+        return _NO_TIME
+    last = of.period.end
+    rest_of_day = timedelta(seconds=-to_epoch(last) % SECONDS_PER_DAY)
+    shown = last + min(end - last, rest_of_day) - max(begin, of.period.start)
+    return end - begin - shown if begin < last and shown > _NO_TIME else time.duration
 
 
 def _in_its_day(line: Line, period: Interval) -> Line:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from numgenius_core._checks import MAX_GPUS
 from numgenius_core._numbers import PICO
@@ -14,6 +14,7 @@ from numgenius_core.intervals import AFTER_LAST
 from numgenius_core.rates import MAX_RATE
 from numgenius_core.units import (
     BYTES_PER_GB,
+    GB_PER_TB,
     MAX_GB,
     MB_PER_GB,
     SECONDS_PER_DAY,
@@ -37,6 +38,7 @@ class Kind:
         most: The largest value.
         need: What an error asks for.
         price: Whether floats are rounded; else they must be exact.
+        parts: Of units for several at once, such as a price per TB: how many they are for.
     """
 
     units: Mapping[str, int]
@@ -45,6 +47,7 @@ class Kind:
     need: str
     least: int = 0
     price: bool = False
+    parts: Mapping[str, int] = field(factory=dict)
 
 
 _TIMES: Final = {
@@ -59,6 +62,9 @@ PRICE: Final = Kind(
     most=MAX_RATE * PICO,
     need=f"prices of 0, or a pico-dollar to ${MAX_RATE:,}, as floats below ${MOST_FLOAT_DOLLARS}",
     price=True,
+)
+TRAFFIC_PRICE: Final = evolve(
+    PRICE, units={**PRICE.units, "dollars/TB": PICO}, parts={"dollars/TB": GB_PER_TB}
 )
 _MONTHS: Final = 1_200
 DURATION: Final = Kind(

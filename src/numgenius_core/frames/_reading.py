@@ -70,6 +70,7 @@ class _Found:
     is_float: bool
     is_rounded: bool  # dollars; other floats are whole numbers, as pandas makes of ints and nulls
     factor: int
+    parts: int  # how many the number is for, such as the GB of a price per TB
 
     @property
     def shown(self) -> str:
@@ -134,8 +135,9 @@ class Reading:
             name=column.name,
             raw=raw,
             is_float=dtype.is_float(),
-            is_rounded=dtype.is_float() and need.kind.price and unit == "dollars",
+            is_rounded=dtype.is_float() and need.kind.price and unit.startswith("dollars"),
             factor=factor,
+            parts=need.kind.parts.get(unit, 1),
         )
 
     def _has_nothing(self, name: str, dtype: Any) -> bool:
@@ -187,7 +189,7 @@ class Reading:
             if bottom < need.kind.least or int(high * found.factor) > need.kind.most:
                 got = f"{found.shown} from {low} to {high}"
                 raise RuleViolation(need.path, need.kind.need, got)
-            bounds[name] = Bounds(low=bottom, high=top)
+            bounds[name] = Bounds(low=bottom // found.parts, high=-(-top // found.parts))
         return bounds
 
     def _read(self, name: str) -> Value:
@@ -195,11 +197,14 @@ class Reading:
         if isinstance(need.source, int):
             return need.source
         found = self._found[name]
-        gpus = self.values[need.each] if need.each else 1
+        # A price is for several GPUs or for several GB, never for both.
+        gpus = self.values[need.each] if need.each else found.parts
         if not found.is_float:
             whole = found.raw
             if found.factor != 1 or self._schema[found.name] != nw.Int64:
                 whole = exact.keep(found.raw.as_int() * found.factor)
+            if found.parts > 1:
+                return exact.half_even(*exact.divide(whole, found.parts), found.parts)
             return self._shared(whole, gpus) if need.each else whole
         if found.is_rounded:
             one = _steps(exact, found.raw, gpus)
@@ -220,7 +225,7 @@ def _is_bad(found: _Found, kind: Kind) -> Number:
     """Return where a float cannot be used: out of range, or finer than the smallest unit."""
     raw = found.raw
     if found.is_rounded:
-        step = 1.0 / PICO  # what is less would be free
+        step = found.parts / PICO  # what is less would be free
         return ~((raw.equals(0.0) | (raw >= step)) & (raw < float(MOST_FLOAT_DOLLARS)))
     top = min(kind.most, _EXACT_FLOAT - 1) / found.factor
     if kind.price:  # nano-dollars and finer: no half of them is meant

@@ -34,6 +34,7 @@ from numgenius_core.frames._kinds import (
     SHARE,
     SHARES,
     TRAFFIC,
+    TRAFFIC_PRICE,
 )
 from numgenius_core.frames._reading import Input, Reading, ask, names_of
 from numgenius_core.frames.columns import Column, ColumnNames, Columns, columns_of
@@ -210,16 +211,16 @@ def _bid_steps(value: object, path: str) -> int:
 def _usage(names: Columns, request: QuoteRequest) -> dict[str, Input]:
     """Return the inputs of disk and traffic; what is not used needs no price."""
     inputs = {}
-    for name, price, amount, kind, read in (
-        ("storage", names.storage, request.disk, DISK, to_megabytes),
-        ("upload", names.upload, request.upload, TRAFFIC, to_bytes),
-        ("download", names.download, request.download, TRAFFIC, to_bytes),
+    for name, price, per, amount, kind, read in (
+        ("storage", names.storage, PRICE, request.disk, DISK, to_megabytes),
+        ("upload", names.upload, TRAFFIC_PRICE, request.upload, TRAFFIC, to_bytes),
+        ("download", names.download, TRAFFIC_PRICE, request.download, TRAFFIC, to_bytes),
     ):
         path = "disk" if name == "storage" else name
         source = _source(amount, path, read)
         if source != 0:
             inputs[f"{name} used"] = Input(path=path, kind=kind, source=source)
-            inputs[name] = Input(path=f"{name} price", kind=PRICE, source=price)
+            inputs[name] = Input(path=f"{name} price", kind=per, source=price)
     return inputs
 
 

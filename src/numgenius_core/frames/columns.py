@@ -27,8 +27,9 @@ class Column:
     Attributes:
         name: The column's name in the frame.
         unit: Prices: ``nano`` (integers, the default), ``pico`` (integers), ``dollars`` (floats,
-            the default, or integers). Times: ``seconds``, ``hours``, ``days``, ``months``. Disk:
-            ``GB`` (default), ``MB``. Traffic: ``GB`` (default), ``bytes``. ``None`` is the default.
+            the default, or integers); of traffic ``dollars/TB``, of 1,024 GB, too. Times:
+            ``seconds``, ``hours``, ``days``, ``months``. Disk: ``GB`` (default), ``MB``. Traffic:
+            ``GB`` (default), ``bytes``. ``None`` is the default.
 
     >>> from numgenius_core.frames import Column
     >>> Column("rented_for", "hours").unit
@@ -40,6 +41,7 @@ class Column:
 
 
 Named = str | Column
+_PRICES: Final = ("price", "storage", "upload", "download", "min_bid")
 
 
 def as_column(source: object, path: str) -> Column:
@@ -62,14 +64,16 @@ class Columns:
         gpus: Number of GPUs of the offer.
         price: Price on demand, dollars per hour for the whole offer.
         storage: Price of disk, dollars per GB-month.
-        upload: Price of traffic sent, dollars per GB.
-        download: Price of traffic received, dollars per GB.
+        upload: Price of traffic sent, dollars per GB; per TB with the unit ``dollars/TB``.
+        download: Price of traffic received, likewise.
         min_bid: The lowest bid, dollars per hour for the whole offer.
         discount: The reserved discount factor D, a share.
         verification: Text; only rows of ``verified`` have a reserved price. ``None`` stands for a
             market on which all machines are verified.
         claim: The uptime that the host claims, a share; 0 and null are no promise.
         spread: The spread of that claim.
+        machine_gpus: All GPUs of the offer's machine; where the frame has it, machines weigh by it
+            (:func:`~numgenius_core.frames.model_prices`).
 
     Raises:
         WrongType: A name that is neither text nor a ``Column``.
@@ -89,9 +93,10 @@ class Columns:
     verification: str | None = "verification"
     claim: str = "sla_r_claim"
     spread: str = "sla_sigma_x"
+    machine_gpus: Named = "gpus_in_machine"
 
     def __attrs_post_init__(self) -> None:
-        for name in ("gpus", "price", "storage", "upload", "download", "min_bid", "discount"):
+        for name in ("gpus", *_PRICES, "discount", "machine_gpus"):
             as_column(getattr(self, name), f"columns.{name}")
         if self.verification is not None:
             check_kind(self.verification, str, "columns.verification")
@@ -113,8 +118,6 @@ A frame that has them, and not those of the search API, is read by them when no 
 
 ColumnNames = Columns | Mapping[str, Named]
 """Which columns say what: :class:`Columns`, or only those whose names differ, by their field."""
-
-_PRICES: Final = ("price", "storage", "upload", "download", "min_bid")
 
 
 def columns_of(given: ColumnNames | None, present: tuple[str, ...]) -> Columns:

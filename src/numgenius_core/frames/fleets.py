@@ -113,6 +113,7 @@ _OFFER_COLUMNS: Final[dict[str, Any]] = {
     "machine_id": lambda o: o.machine,
     "gpu_name": lambda o: o.gpu_name,
     "num_gpus": lambda o: o.gpus,
+    "gpus_in_machine": lambda o: o.gpus_in_machine,
     "dph_base_pico": _price("gpu", whole=True),
     "storage_cost_pico": _price("storage"),
     "inet_up_cost_pico": _price("upload"),

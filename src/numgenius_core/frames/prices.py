@@ -1,14 +1,19 @@
 """What a GPU costs on a market, in numbers that a change of composition cannot fake.
 
-Rule (ours): a machine counts once, by its largest offer and its GPUs, however many offers it is cut
-into. A model's price is weighted by GPUs. To compare two days, either the models are weighted by a
+Rule (ours): a machine counts once, by the price of its largest offer and its GPUs, however many
+offers it is cut into. Its GPUs are those that a column tells (``gpus_in_machine``); where none
+does, those of its largest offer, which are fewer while a part of it is rented. A model's price is
+weighted by GPUs. To compare two days, either the models are weighted by a
 *fixed basket*, or only the *matched* machines are compared, those that both days show with the same
 model and the same GPUs:
 
     index = Σ GPUs · price then / Σ GPUs · price before
 
 so machines that come, go or change leave it as it is, and it is 1 when no machine's price changed.
-Links of such indices multiply to a chain.
+Links of such indices multiply to a chain. A chain *drifts*: prices of a machine that leaves and
+comes back are compared in one link and not in the other, so it may end below or above 1 though the
+last snapshot is the first one again. Each link therefore says the index against the first snapshot
+as well; that one knows nothing of machines that are new.
 
 The engine counts GPUs per model and price; what remains is small, and is worked out exactly in
 Python integers: means are fractions, and the median is a price that exists: the least one at which
@@ -19,15 +24,17 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
-from itertools import accumulate, groupby
+from itertools import accumulate, groupby, pairwise
 from operator import mul
 from typing import Any, Final
 
 import narwhals.stable.v2 as nw
 from attrs import evolve, frozen
 
-from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._checks import as_tuple, check_kind, utc
 from numgenius_core._numbers import round_half_even, whole_number
 from numgenius_core._tables import Results
 from numgenius_core._tables.result import ResultTable
@@ -35,12 +42,14 @@ from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.frames._exact import INT64, ExactFrame
 from numgenius_core.frames._kinds import GPUS, PRICE
 from numgenius_core.frames._reading import Input, Reading, names_of, plain
-from numgenius_core.frames.columns import ColumnNames, columns_of
+from numgenius_core.frames.columns import ColumnNames, Columns, as_column, columns_of
 from numgenius_core.rates import PerGpuHour
 
 _GPUS: Final = "__numgenius_gpus"
 _PRICE: Final = "__numgenius_price"
 _MOST: Final = "__numgenius_most"
+_SIZE: Final = "__numgenius_size"
+_WHOLE: Final = "__numgenius_whole"
 _LATER: Final = "__numgenius_later"
 _PIECE: Final = 10**9
 
@@ -52,7 +61,8 @@ class ModelPrice:
     Attributes:
         model: Name of the GPU.
         machines: How many machines have it.
-        gpus: How many GPUs these machines have.
+        gpus: How many GPUs these machines have; of one whose size no column tells, how many its
+            largest offer has.
         mean: Mean price, weighted by GPUs, rounded half-even once.
         median: The least price at which half of the GPUs cost no more.
         lowest: Price of the cheapest machine.
@@ -97,14 +107,17 @@ def model_prices(
 ) -> ModelPrices:
     """Return the price of each model on a market, in order of the models' names.
 
-    A machine counts once, by its largest offer, however many offers it is cut into. What comes is a
-    tuple of models, which prints as a table and has ``to_dicts``.
+    A machine counts once, by its largest offer, however many offers it is cut into, and weighs as
+    many GPUs as ``gpus_in_machine`` tells that it has. Without that column (a search shows only
+    what is free) it weighs as many as its largest offer has. What comes is a tuple of models, which
+    prints as a table and has ``to_dicts``.
 
     Args:
         frame: Offers, a row each.
         model: Column of the GPU's name.
         machine: Column of the machine's id.
-        columns: The names of the other columns; ``gpus`` and ``price`` are used.
+        columns: The names of the other columns; ``gpus``, ``price`` and, where it is there,
+            ``machine_gpus`` are used.
 
     Raises:
         WrongType: A column that holds no numbers.
@@ -201,19 +214,53 @@ class IndexLink:
 
     Attributes:
         index: The price now as a multiple of the price before, exact; 1 is unchanged.
-        level: The product of this and all earlier links.
+        level: The product of this and all earlier links. It covers machines that are new since
+            the first snapshot, and drifts as machines come and go while prices move.
+        direct: The price now as a multiple of that of the *first* snapshot, on the machines that
+            these two show; ``None`` if they share none with a price. It never drifts, and misses
+            machines that are new. ``level`` and ``direct`` far apart are the sign of a drift, or of
+            new machines whose prices move otherwise.
         machines: Machines that both snapshots have, with the same model and GPUs.
         gpus: GPUs of these machines.
-        entered: GPUs of the other machines of the later snapshot.
-        left: GPUs of the other machines of the earlier one.
+        entered: GPUs of the other machines of the later snapshot: new ones, and those that have
+            another model or another number of GPUs than before. Where no column tells a machine's
+            size, one whose largest offer was rented meanwhile is among them.
+        left: GPUs of the other machines of the earlier one, changed ones among them.
+        at: When the later snapshot was taken, if the caller said so.
     """
 
     index: Fraction
     level: Fraction
+    direct: Fraction | None
     machines: int
     gpus: int
     entered: int
     left: int
+    at: datetime | None = None
+
+
+class PriceChain(Results[IndexLink]):
+    """The links of a chain, as :func:`price_chain` returns them."""
+
+    __slots__ = ()
+
+    def table(self) -> ResultTable:
+        """Return a row for each link: the index, its level, that against the first, and GPUs."""
+        rows = [
+            (
+                str(number) if link.at is None else str(link.at),
+                *("" if f is None else _decimals(f) for f in (link.index, link.level, link.direct)),
+                *(f"{n:,}" for n in (link.machines, link.gpus, link.entered, link.left)),
+            )
+            for number, link in enumerate(self, 1)
+        ]
+        head = ("link", "index", "level", "direct", "machines", "GPUs", "entered", "left")
+        return ResultTable(title="", head=head, rows=tuple(rows))
+
+
+def _decimals(index: Fraction) -> str:
+    """Return an index with four decimals, rounded half-even."""
+    return f"{Decimal(round_half_even(index.numerator * 10_000, index.denominator)).scaleb(-4):.4f}"
 
 
 def matched_index(
@@ -226,12 +273,16 @@ def matched_index(
 ) -> IndexLink:
     """Return how prices moved between two snapshots, on the machines that both show.
 
+    A machine is the same if it has the same model and as many GPUs: those that
+    ``gpus_in_machine`` tells, without that column those of its largest offer.
+
     Args:
         before: Offers of the earlier snapshot, a row each.
         after: Offers of the later snapshot, on the same engine.
         model: Column of the GPU's name.
         machine: Column of the machine's id.
-        columns: The names of the other columns; ``gpus`` and ``price`` are used.
+        columns: The names of the other columns; ``gpus``, ``price`` and, where it is there,
+            ``machine_gpus`` are used.
 
     Raises:
         WrongType: A column that holds no numbers, or frames of two engines.
@@ -253,22 +304,14 @@ def matched_index(
 
 def _matched(old: Any, new: Any, keys: list[str]) -> IndexLink:
     """Return how prices moved between two snapshots, each with a row for each machine."""
-    if old.implementation is not new.implementation or type(old) is not type(new):
-        kinds = f"{old.implementation.name} and {new.implementation.name}"
-        raise WrongType("after", "a frame of the same kind as the earlier one", kinds)
-    renamed = new.rename({_PRICE: _LATER})
-    try:
-        both = old.join(renamed, on=keys, how="inner")
-    except Exception as fault:  # noqa: BLE001 - each engine has its own
-        need = "a frame on the same connection or session as the earlier one"
-        raise WrongType("after", need, shown(str(fault))) from None
-    machines, gpus, was, now = _weighed(both)
+    machines, gpus, was, now = _weighed(_joined(old, new, keys))
     if not was:
         raise RuleViolation("after", "a machine that both snapshots show, with a price", "none")
     index = Fraction(now, was)
     return IndexLink(
         index=index,
         level=index,
+        direct=index,
         machines=machines,
         gpus=gpus,
         entered=_gpus_of(new) - gpus,
@@ -276,25 +319,53 @@ def _matched(old: Any, new: Any, keys: list[str]) -> IndexLink:
     )
 
 
+def _direct(first: Any, new: Any, keys: list[str]) -> Fraction | None:
+    """Return the price as a multiple of that of the first snapshot, on the machines of both."""
+    _, _, was, now = _weighed(_joined(first, new, keys))
+    return Fraction(now, was) if was else None
+
+
+def _joined(old: Any, new: Any, keys: list[str]) -> Any:
+    """Return the machines that two snapshots show, with both prices."""
+    if old.implementation is not new.implementation or type(old) is not type(new):
+        kinds = f"{old.implementation.name} and {new.implementation.name}"
+        raise WrongType("after", "a frame of the same kind as the earlier one", kinds)
+    try:
+        return old.join(new.rename({_PRICE: _LATER}), on=keys, how="inner")
+    except Exception as fault:  # noqa: BLE001 - each engine has its own
+        need = "a frame on the same connection or session as the earlier one"
+        raise WrongType("after", need, shown(str(fault))) from None
+
+
 def price_chain(
     snapshots: Iterable[Any],
     *,
+    instants: Iterable[datetime] | None = None,
     model: str = "gpu_name",
     machine: str = "machine_id",
     columns: ColumnNames | None = None,
-) -> tuple[IndexLink, ...]:
+) -> PriceChain:
     """Return the links between snapshots in order of time; their levels are the chained index.
+
+    A chain covers machines that are new, and drifts: where a machine leaves while prices move and
+    comes back, the level keeps what moved in one link and not in the other, and does not come back.
+    Many links with noise in their prices and machines drift far. Each link's ``direct`` compares
+    with the first snapshot alone: look at both. What comes is a tuple of links, which prints as a
+    table and has ``to_dicts``.
 
     Args:
         snapshots: Offers of each snapshot, in order of time, all on one engine.
+        instants: When each was taken, to be told as ``at`` of the links; ascending.
         model: Column of the GPU's name.
         machine: Column of the machine's id.
-        columns: The names of the other columns; ``gpus`` and ``price`` are used.
+        columns: The names of the other columns; ``gpus``, ``price`` and, where it is there,
+            ``machine_gpus`` are used.
 
     Raises:
         WrongType: A column that holds no numbers, or frames of two engines.
         RuleViolation: What :func:`~numgenius_core.frames.matched_index` refuses of a pair; the
-            error names the snapshot, of a pair the later one.
+            error names the snapshot, of a pair the later one. Instants that do not ascend, or not
+            as many as snapshots.
 
     >>> import pyarrow as pa
     >>> from numgenius_core.frames import price_chain
@@ -303,19 +374,40 @@ def price_chain(
     >>> [str(link.level) for link in price_chain(days)]
     ['11/10', '33/25']
     """
+    given = as_tuple(snapshots, "snapshots")
+    times = _instants(instants, len(given))
     links: list[IndexLink] = []
-    level, old = Fraction(1), None
-    for index, snapshot in enumerate(as_tuple(snapshots, "snapshots")):
+    level, keys = Fraction(1), [machine, model, _GPUS]
+    first = old = None
+    for index, snapshot in enumerate(given):
         try:
             new = _machines(snapshot, model, machine, columns)
-            if old is not None:
-                link = _matched(old, new, [machine, model, _GPUS])
+            if old is None:
+                first = new
+            else:
+                link = _matched(old, new, keys)
                 level *= link.index
-                links.append(evolve(link, level=level))
+                direct = link.direct if old is first else _direct(first, new, keys)
+                links.append(evolve(link, level=level, direct=direct, at=times[index]))
         except RuleViolation as fault:
             raise fault.at(f"snapshots[{index}]") from None
         old = new
-    return tuple(links)
+    return PriceChain(links)
+
+
+def _instants(
+    instants: Iterable[datetime] | None, count: int
+) -> tuple[datetime, ...] | tuple[None, ...]:
+    """Return when each snapshot was taken, checked; nothing for each if that is not said."""
+    if instants is None:
+        return (None,) * count
+    times = tuple(utc(at, f"instants[{i}]") for i, at in enumerate(as_tuple(instants, "instants")))
+    if len(times) != count:
+        raise RuleViolation("instants", f"one for each of {count} snapshots", f"{len(times)}")
+    for index, (one, other) in enumerate(pairwise(times), 1):
+        if other <= one:
+            raise RuleViolation(f"instants[{index}]", f"a time after {one}", str(other))
+    return times
 
 
 def _machines(frame: Any, model: str, machine: str, columns: ColumnNames | None) -> Any:
@@ -326,16 +418,24 @@ def _machines(frame: Any, model: str, machine: str, columns: ColumnNames | None)
         "gpus": Input(path="gpus", kind=GPUS, source=names.gpus),
         "price": Input(path="price", kind=PRICE, source=names.price, each="gpus"),
     }
+    size = as_column(names.machine_gpus, "machine_gpus")
+    if size.name in exact.columns or names.machine_gpus != Columns().machine_gpus:
+        inputs["size"] = Input(path="machine_gpus", kind=GPUS, source=size)
     exact.require({"model": model, "machine": machine, **names_of(inputs)})
     read = Reading(exact, inputs)
     one, _ = exact.divide(read["price"], read["gpus"])
-    native = exact.finish({_GPUS: read["gpus"], _PRICE: one}, only=(machine, model))
-    known = nw.from_native(native)
+    told = {_GPUS: read["gpus"], _PRICE: one, _SIZE: read["size" if "size" in inputs else "gpus"]}
+    known = nw.from_native(exact.finish(told, only=(machine, model)))
     for name in (machine, model, _GPUS, _PRICE):
         known = known.filter(~nw.col(name).is_null())
-    largest = known.group_by(machine, model).agg(nw.col(_GPUS).max().alias(_MOST))
+    largest = known.group_by(machine, model).agg(
+        nw.col(_GPUS).max().alias(_MOST), nw.col(_SIZE).max().alias(_WHOLE)
+    )
     whole = known.join(largest, on=[machine, model], how="inner")
-    whole = whole.filter(nw.col(_GPUS) == nw.col(_MOST)).select(machine, model, _GPUS, _PRICE)
+    whole = whole.filter(nw.col(_GPUS) == nw.col(_MOST))
+    # What is not told, or less than the machine shows, is no size.
+    told_size = nw.when(nw.col(_WHOLE) > nw.col(_MOST)).then(nw.col(_WHOLE))
+    whole = whole.select(machine, model, _PRICE, told_size.otherwise(nw.col(_MOST)).alias(_GPUS))
     # Two offers of all its GPUs are two looks at one machine: it costs the lower price.
     return whole.group_by(machine, model, _GPUS).agg(nw.col(_PRICE).min())
 

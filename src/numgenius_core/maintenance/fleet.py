@@ -75,6 +75,7 @@ class FleetPlan(Tabular):
     Attributes:
         windows: One for each machine, in order of the machines' ids.
         loss: The sum of their losses.
+        weights: By which each loss is a sum.
         bound: No plan for these starts loses less. It is the bound of the prices, rounded up to
             a multiple of what divides all losses, or the loss itself where a search proved it.
         proof: How the loss is known to be the least, if it is.
@@ -86,6 +87,7 @@ class FleetPlan(Tabular):
 
     windows: tuple[MachineWindow, ...] = field(repr=brief)
     loss: Fraction
+    weights: Weights
     bound: Fraction
     proof: Proof
     prices: tuple[Fraction, ...] = field(repr=brief)
@@ -108,7 +110,7 @@ class FleetPlan(Tabular):
                 "end": each.window.end,
                 "contracts": len(each.disturbed),
                 "gpu_hours": sum((one.gpu_hours for one in each.disturbed), Fraction(0)),
-                "revenue": Money.sum(one.revenue for one in each.disturbed),
+                "payout": Money.sum(one.payout for one in each.disturbed),
                 "refunds": Money.sum(one.refund for one in each.disturbed),
                 "loss": each.loss,
             }
@@ -124,7 +126,7 @@ class FleetPlan(Tabular):
                 f"{row['end']:%Y-%m-%d %H:%M:%S}",
                 str(row["contracts"]),
                 f"{row['gpu_hours']:.2f}",
-                f"{row['revenue']:.2f}",
+                f"{row['payout']:.2f}",
                 f"{row['refunds']:.2f}",
                 f"{row['loss']:.10g}",
             )
@@ -139,11 +141,12 @@ class FleetPlan(Tabular):
             "until (UTC)",
             "contracts",
             "GPU-hours lost",
-            "revenue lost $",
+            "payout lost $",
             "refunds $",
             "loss",
         )
-        return ResultTable(title=title, head=head, rows=tuple(rows))
+        notes = (f"loss: {self.weights}",)
+        return ResultTable(title=title, head=head, rows=tuple(rows), notes=notes)
 
 
 def aligned_starts(
@@ -152,7 +155,8 @@ def aligned_starts(
     """Return instants at equal distances at which windows within a period may start.
 
     Args:
-        within: From the first start to the deadline, by which the last window has ended.
+        within: From the first start, after the notice that you mean to give, to the deadline, by
+            which the last window has ended.
         length: Length of a window, whole seconds.
         step: From start to start; by default the length, which makes the windows aligned: no two
             overlap.
@@ -194,7 +198,8 @@ def plan_fleet(
             under a rolling end that is sure only once the machine is unlisted, or listed with a
             fixed end.
         starts: The instants at which a window may start, such as
-            :func:`~numgenius_core.maintenance.aligned_starts` makes.
+            :func:`~numgenius_core.maintenance.aligned_starts` makes; all of them after the notice
+            that you mean to give, as a window is announced before it starts.
         length: Length of a window, whole seconds, the same for all machines.
         at_once: How many machines may be down at an instant, at most.
         weights: How much each part of a loss counts; by default the number of contracts disturbed
@@ -251,6 +256,7 @@ def plan_fleet(
     return FleetPlan(
         windows=windows,
         loss=sum((each.loss for each in windows), Fraction(0)),
+        weights=weights,
         bound=Fraction(bound, weights.unit),
         proof=proof,
         prices=tuple(Fraction(price, weights.unit) for price in prices),

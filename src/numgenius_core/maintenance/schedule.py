@@ -456,7 +456,7 @@ def notices(
                 window=window,
                 overlap=lost[0].overlap if lost else None,
                 gpu_hours=lost[0].gpu_hours if lost else Fraction(0),
-                charge=lost[0].revenue if lost else ZERO,
+                charge=lost[0].charge if lost else ZERO,
             )
         )
     return tuple(told)

@@ -60,11 +60,13 @@ class WindowPlan(Tabular):
         disturbed: Each contract in force at some instant of the window, with what it loses; in
             order of the contracts' ids.
         loss: The weighted sum of what they lose; zero exactly if nobody is disturbed.
+        weights: By which the sum is weighted.
     """
 
     window: Interval
     disturbed: tuple[Disturbance, ...] = field(repr=brief)
     loss: Fraction
+    weights: Weights
 
     @property
     def is_free(self) -> bool:
@@ -82,13 +84,13 @@ class WindowPlan(Tabular):
         return sum((each.gpu_hours for each in self.disturbed), Fraction(0))
 
     @property
-    def revenue(self) -> Money:
-        """What clients are not billed for their GPUs during the window.
+    def payout(self) -> Money:
+        """What the host earns less from GPUs during the window: what is not billed, less the fee.
 
         A contract with a promise of uptime is billed, and adds nothing; the credit that it may earn
         is not in here.
         """
-        return Money.sum(each.revenue for each in self.disturbed)
+        return Money.sum(each.payout for each in self.disturbed)
 
     @property
     def refunds(self) -> Money:
@@ -104,14 +106,16 @@ class WindowPlan(Tabular):
             (
                 str(each.contract.id),
                 f"{float(each.gpu_hours):.2f}",
-                f"{each.revenue:.2f}",
+                f"{each.payout:.2f}",
                 f"{each.refund:.2f}",
             )
             for each in self.disturbed
         ]
         what = "nobody is disturbed" if self.is_free else f"a loss of {float(self.loss):.10g}"
-        head = ("contract", "GPU-hours lost", "revenue lost $", "refund $")
-        return ResultTable(title=f"down {self.window}: {what}", head=head, rows=tuple(rows))
+        head = ("contract", "GPU-hours lost", "payout lost $", "refund $")
+        notes = () if self.is_free else (f"loss: {self.weights}",)
+        title = f"down {self.window}: {what}"
+        return ResultTable(title=title, head=head, rows=tuple(rows), notes=notes)
 
 
 def free_time(contracts: Iterable[Contract], within: Interval) -> tuple[Interval, ...]:
@@ -162,7 +166,9 @@ def earliest_window(
             end when it says; under a rolling end that is sure only once the machine is unlisted,
             or listed with a fixed end.
         length: How long the machine will be down, whole seconds.
-        within: The horizon; the window lies inside.
+        within: The horizon; the window lies inside. Begin it after the notice that you mean to give
+            (see :func:`~numgenius_core.maintenance.requested_window`): a window may start at its
+            first instant, and one that starts now can no longer be announced.
         allowed: The window lies inside one of these, where given
             (:func:`~numgenius_core.maintenance.allowed_intervals`).
 
@@ -203,7 +209,9 @@ def best_window(
         contracts: The machine's contracts, in any order. Each is taken to end when it says; under a
             rolling end that is sure only once the machine is unlisted, or listed with a fixed end.
         length: How long the machine will be down, whole seconds.
-        within: The horizon; the window lies inside.
+        within: The horizon; the window lies inside. Begin it after the notice that you mean to give
+            (see :func:`~numgenius_core.maintenance.requested_window`): a window may start at its
+            first instant, and one that starts now can no longer be announced.
         weights: How much each part of a loss counts; by default the number of contracts disturbed
             is all that counts.
         refunds: What the host owes a contract if it is disturbed, by the contract's id.
@@ -223,8 +231,8 @@ def best_window(
     ... )
     >>> from numgenius_core.maintenance import Weights, best_window
     >>> horizon = Interval(monday, monday + timedelta(hours=50))
-    >>> plan = best_window([contract], timedelta(hours=4), horizon, weights=Weights(revenue=1))
-    >>> print(plan.window.start, plan.blocking, plan.revenue, plan.loss)
+    >>> plan = best_window([contract], timedelta(hours=4), horizon, weights=Weights(payout=1))
+    >>> print(plan.window.start, plan.blocking, plan.payout, plan.loss)
     2026-01-06 22:00:00+00:00 (1,) 8.00 9
     """
     check_kind(weights, Weights, "weights")
@@ -238,7 +246,7 @@ def best_window(
     window = _interval(within, at, seconds)
     disturbed = disturbances(known, window, refunds=refunds) if count else ()
     by_id = tuple(sorted(disturbed, key=lambda each: each.contract.id))
-    return WindowPlan(window=window, disturbed=by_id, loss=weights.loss(by_id))
+    return WindowPlan(window=window, disturbed=by_id, loss=weights.loss(by_id), weights=weights)
 
 
 def fewest_touched(

@@ -24,7 +24,7 @@ from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import length_text, round_half_even, whole_number, whole_seconds
-from numgenius_core._tables import Tabular
+from numgenius_core._tables import Tabular, numbers
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.listing import Mode
@@ -79,12 +79,18 @@ class DeadlinePlan(Tabular):
     Attributes:
         ways: One for each mode and bid, the cheapest on average first.
         work: Seconds that the instance has to run.
-        starts: From how many instants of the record the bidding ways were played through.
+        limit: Seconds from a start to the deadline.
+        starts: From how many instants of the record the bidding ways were played through. Starts
+            nearer to each other than the deadline share prices: they are no independent cases.
+        windows: How many times the limit fits into the record, side by side: so many starts at most
+            are independent of each other, however many there are.
     """
 
     ways: tuple[DeadlineOption, ...] = field(repr=brief)
     work: int
+    limit: int
     starts: int
+    windows: int
 
     @property
     def best(self) -> DeadlineOption:
@@ -92,7 +98,8 @@ class DeadlinePlan(Tabular):
         return self.ways[0]
 
     def _rows(self) -> Iterable[object]:
-        return self.ways
+        shared = {"starts": self.starts, "windows": self.windows}
+        return ({**numbers(way), **shared} for way in self.ways)
 
     def table(self) -> ResultTable:
         """Return a row for each way: mean and worst cost, hours, interruptions and fallbacks."""
@@ -108,7 +115,11 @@ class DeadlinePlan(Tabular):
             for one in self.ways
         ]
         head = ("way", "mean $", "worst $", "hours", "interruptions", "on demand in the end")
-        return ResultTable(title="", head=head, rows=tuple(rows))
+        title = (
+            f"{length_text(self.limit)} to do it in; starts: {self.starts:,},"
+            f" windows that do not overlap: {self.windows:,}"
+        )
+        return ResultTable(title=title, head=head, rows=tuple(rows))
 
 
 def meet_deadline(
@@ -126,6 +137,10 @@ def meet_deadline(
     every: timedelta = _DAY,
 ) -> DeadlinePlan:
     """Return the ways to get GPU-hours of work done by a deadline, the cheapest first.
+
+    Means and worst costs of the bids are over starts on one record, at a distance of ``every``.
+    Where that is less than the deadline they overlap and are not independent: many starts on a
+    record of a few times the deadline tell no more than these few.
 
     Args:
         series: The record of the lowest bid that runs, for the whole instance.
@@ -195,7 +210,13 @@ def meet_deadline(
             ways.append(_sure(Mode.RESERVED, gpus_cost + storage.charge(work), work))
     ways += [_bidding(trip, bid, starts) for bid in prices_of(bids, "bids")]
     ways.sort(key=lambda one: one.mean.ticks)  # stable: of equals, the surer way first
-    return DeadlinePlan(ways=tuple(ways), work=work, starts=len(starts))
+    return DeadlinePlan(
+        ways=tuple(ways),
+        work=work,
+        limit=limit,
+        starts=len(starts),
+        windows=series.seconds[-1] // limit,
+    )
 
 
 def _sure(mode: Mode, cost: Money, seconds: int) -> DeadlineOption:

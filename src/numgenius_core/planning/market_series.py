@@ -33,8 +33,8 @@ from numgenius_core.planning._snapshots import (
     files,
     parts,
 )
-from numgenius_core.planning.occupancy import Cut, MachineKey, MarketMoment, moment, seen_around
-from numgenius_core.planning.spells import FreeSpell, free_spells
+from numgenius_core.planning.occupancy import Cut, MachineKey, MarketMoments, moment, seen_around
+from numgenius_core.planning.spells import FreeSpells, free_spells
 
 if TYPE_CHECKING:
     from numgenius_core.wire import Reading
@@ -164,8 +164,10 @@ class MarketSeries:
         gpus: int | None = None,
         machine: MachineId | None = None,
         free_only: bool = False,
-    ) -> tuple[MarketMoment, ...]:
-        """Return prices and occupancy at each snapshot.
+    ) -> MarketMoments:
+        """Return prices and occupancy at each snapshot: a tuple of moments.
+
+        It prints as a table and has ``to_dicts``.
 
         Args:
             gpu_name: The model, as the snapshots spell it; all models if left out.
@@ -181,7 +183,7 @@ class MarketSeries:
         if type(free_only) is not bool:
             raise WrongType("free_only", "True or False", shown(free_only))
         between = seen_around(self.instants, cuts.values())
-        return tuple(
+        return MarketMoments(
             moment(
                 at,
                 [row for row in rows if row[:2] in cuts],
@@ -202,8 +204,10 @@ class MarketSeries:
         machine: MachineId | None = None,
         whole: bool = False,
         gap: timedelta | None = None,
-    ) -> tuple[FreeSpell, ...]:
-        """Return the times in which blocks were free, in order of their begin.
+    ) -> FreeSpells:
+        """Return the times in which blocks were free, in order of their begin: a tuple of spells.
+
+        It prints as a table and has ``to_dicts``.
 
         Args:
             gpu_name: The model, as the snapshots spell it; all models if left out.
@@ -225,7 +229,7 @@ class MarketSeries:
         # Other sizes are followed too: what is left of a machine tells that the rest is rented.
         asked = [[row for row in rows if row[:2] in cuts] for rows in self.snapshots]
         found = free_spells(self.instants, asked, shows_held=self.shows_held, gap=longest)
-        return tuple(
+        return FreeSpells(
             spell
             for spell in found
             if (gpus is None or spell.gpus == gpus)

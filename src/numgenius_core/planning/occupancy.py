@@ -18,13 +18,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
 from itertools import accumulate
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import frozen
 
+from numgenius_core._tables import Results, numbers
 from numgenius_core.ids import MachineId
 from numgenius_core.planning._snapshots import Shown
 from numgenius_core.rates import PerGpuHour
+
+if TYPE_CHECKING:
+    from numgenius_core._tables.result import ResultTable
 
 MachineKey: TypeAlias = tuple[MachineId, str]
 """A machine and the model of its GPUs."""
@@ -76,6 +80,40 @@ class MarketMoment:
             return None
         least = Fraction(self.held_least, self.gpus) if self.gpus else Fraction(0)
         return least, Fraction(self.held_most + self.unseen, self.gpus + self.unseen)
+
+
+class MarketMoments(Results[MarketMoment]):
+    """A market at each snapshot, as :meth:`MarketSeries.over_time` returns it."""
+
+    __slots__ = ()
+
+    def table(self) -> ResultTable:
+        """Return a row for each snapshot: its machines, what is held, what GPUs cost."""
+        from numgenius_core._tables.result import ResultTable
+
+        rows = [
+            (
+                f"{each.at:%Y-%m-%d %H:%M:%S}",
+                *(f"{n:,}" for n in (each.machines, each.gpus)),
+                *(f"{n:,}" for n in (each.held_least, each.held_most, each.unseen)),
+                *(
+                    "" if price is None else f"{price:.4f}"
+                    for price in (each.lowest, each.median, each.highest)
+                ),
+            )
+            for each in self
+        ]
+        head = (
+            "at (UTC)",
+            *("machines", "GPUs", "held at least", "at most", "unseen"),
+            *("lowest $/h", "median $/h", "highest $/h"),
+        )
+        return ResultTable(title="", head=head, rows=tuple(rows))
+
+    def _rows(self) -> Iterable[object]:
+        for each in self:
+            least, most = each.occupied or (None, None)
+            yield {**numbers(each), "occupied_least": least, "occupied_most": most}
 
 
 class Cut:

@@ -126,6 +126,8 @@ class Commitment:
 class CommitmentPlan(Tabular):
     """Lengths of reservation for a client that does not know how long it will stay, compared.
 
+    Each is prepaid once: none of them is renewed.
+
     Attributes:
         commitments: One for each length asked for, in that order.
     """
@@ -134,7 +136,7 @@ class CommitmentPlan(Tabular):
 
     @property
     def best(self) -> Commitment:
-        """The length that is cheapest on average; of equal ones the first."""
+        """The length that is cheapest on average, prepaid once; of equal ones the first."""
         return min(self.commitments, key=lambda one: one.mean.ticks)
 
     def _rows(self) -> Iterable[object]:
@@ -172,6 +174,11 @@ def reserve_for(
     months: Iterable[Exact],
 ) -> CommitmentPlan:
     """Return what each length of reservation costs a client that may stay shorter or longer.
+
+    Each length is prepaid once, at the start; what a stay lasts beyond it is on demand. Prepaying
+    again when a deposit is used up is not compared, and may be cheaper: a month at a time earns the
+    discount of one month throughout, and binds no more than a month's deposit. The page on
+    reserving shows how to work it out with :func:`~numgenius_core.planning.cost_of_stay`.
 
     Args:
         price: Price on demand, dollars per hour for the whole instance.

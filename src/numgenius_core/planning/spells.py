@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -34,11 +35,15 @@ from numgenius_core._checks import (
     utc,
 )
 from numgenius_core._numbers import keep_whole
+from numgenius_core._tables import Results, numbers
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import MachineId
 from numgenius_core.intervals import total_seconds
 from numgenius_core.planning._snapshots import Shown
 from numgenius_core.rates import PerGpuHour
+
+if TYPE_CHECKING:
+    from numgenius_core._tables.result import ResultTable
 
 Prices = tuple[tuple[datetime, PerGpuHour | None], ...]
 
@@ -160,6 +165,49 @@ class FreeSpell:
         if self.began_after is None or self.ended_by is None:
             return None
         return self.ended_by - self.began_after
+
+
+class FreeSpells(Results[FreeSpell]):
+    """The times in which blocks were free, as :meth:`MarketSeries.spells` returns them."""
+
+    __slots__ = ()
+
+    def table(self) -> ResultTable:
+        """Return a row for each spell: whose it is, and what is known of its ends; ? is nothing."""
+        from numgenius_core._tables.result import ResultTable
+
+        rows = [
+            (
+                f"{each.machine}: {each.gpus} × {each.gpu_name}",
+                "?" if each.prices[0][1] is None else f"{each.prices[0][1]:.4f}",
+                _text(each.began_after),
+                _text(each.seen[0]),
+                _text(each.seen[-1]),
+                _text(each.ended_by),
+                "?" if each.rented is None else "rented" if each.rented else "unlisted",
+            )
+            for each in self
+        ]
+        head = (
+            "machine",
+            *("first $/h", "began after (UTC)", "first seen", "last seen", "ended by", "how"),
+        )
+        return ResultTable(title="", head=head, rows=tuple(rows))
+
+    def _rows(self) -> Iterable[object]:
+        return (
+            {
+                **numbers(each),
+                "price": each.prices[0][1],
+                "first_seen": each.seen[0],
+                "last_seen": each.seen[-1],
+            }
+            for each in self
+        )
+
+
+def _text(at: datetime | None) -> str:
+    return "?" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
 
 
 class _Open:

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from itertools import chain
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from attrs import field, frozen
 
 from numgenius_core._checks import ReadOnly, all_told, read_only_json
 from numgenius_core._json import field_path
 from numgenius_core._json.packings import Source, name_of, text_of
+from numgenius_core._tables import Number, Tabular
 from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import floor_second, from_epoch
+from numgenius_core.listing import PriceTerms
 from numgenius_core.wire import _fields as read
 from numgenius_core.wire._kinds import RecordKind
 from numgenius_core.wire._snapshots import moment_of
 from numgenius_core.wire._sources import Naive, OnError, records
+
+if TYPE_CHECKING:
+    from numgenius_core._tables.result import ResultTable
 
 T = TypeVar("T")
 
@@ -27,8 +32,11 @@ def _read_only(value: Mapping[str, Any]) -> ReadOnly[str, Any]:
 
 
 @frozen(kw_only=True)
-class RowReading(Generic[T]):
+class RowReading(Tabular, Generic[T]):
     """What a document of the marketplace's rows says: machines, instances, charges and the like.
+
+    It prints as a table, and ``to_dicts`` has the rows for ``pandas.DataFrame(…)``; what a row does
+    not say is ``None``.
 
     Attributes:
         source: What messages call the document.
@@ -55,6 +63,43 @@ class RowReading(Generic[T]):
     faults: tuple[RuleViolation, ...] = field(default=(), eq=all_told, repr=brief)
     skipped: int = 0
     extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_read_only, repr=False, hash=False)
+
+    def table(self) -> ResultTable:
+        """Return the rows, without the columns that none of them says anything in."""
+        from numgenius_core._tables.result import ResultTable
+
+        found = self.to_dicts()
+        head = [name for name in (found[0] if found else ()) if any(map(_says(name), found))]
+        rows = [tuple(_cell(row[name]) for name in head) for row in found]
+        head = head or ["nothing"]  # a table has a column
+        notes = [f"{self.skipped:,} left out, see faults"] if self.skipped else []
+        return ResultTable(
+            title=f"{self.source}: {len(rows):,} rows",
+            head=tuple(head),
+            rows=tuple(rows),
+            notes=tuple(notes),
+        )
+
+    def _rows(self) -> Iterable[object]:
+        # What holds values of several fields says itself what of them stands in a row.
+        return (getattr(row, "_figures", lambda row=row: row)() for row in self.rows)
+
+
+def prices_told(prices: PriceTerms | None, *names: str) -> dict[str, object]:
+    """Return prices by their names, none where there are none."""
+    return {name: None if prices is None else getattr(prices, name) for name in names}
+
+
+def _says(name: str) -> Callable[[dict[str, Number]], bool]:
+    return lambda row: row[name] not in (None, "")
+
+
+def _cell(value: Number) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 class Row:

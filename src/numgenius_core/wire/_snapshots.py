@@ -38,7 +38,7 @@ from numgenius_core.intervals import floor_second
 from numgenius_core.listing import Verification
 from numgenius_core.offer import Offer
 from numgenius_core.rates import MAX_RATE, PerGb, PerGbMonth, PerGpuHour
-from numgenius_core.units import HOURS_PER_MONTH, MAX_GB, MB_PER_GB, gigabytes
+from numgenius_core.units import GB_PER_TB, HOURS_PER_MONTH, MAX_GB, MB_PER_GB, gigabytes
 from numgenius_core.wire._fields import gpu_name, machine_gpus, verification
 from numgenius_core.wire._records import gpu_share, is_unsaid
 from numgenius_core.wire._shape import (
@@ -52,8 +52,6 @@ from numgenius_core.wire._shape import (
 
 SEARCH_DISK_GB: Final = 8
 """Disk that ``dph_total`` of a search answer includes."""
-GB_PER_TB: Final = 1_024
-"""As the marketplace counts the traffic prices that it shows per TB."""
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
 _WHOLE: Final = re.compile(r"[0-9]{1,19}", re.ASCII)

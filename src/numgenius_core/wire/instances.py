@@ -22,6 +22,7 @@ from attrs import field, frozen
 
 from numgenius_core._checks import ReadOnly, read_only_json
 from numgenius_core._json.packings import Source
+from numgenius_core._tables import numbers
 from numgenius_core._terms import Promise
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import brief
@@ -33,7 +34,7 @@ from numgenius_core.wire import _fields as read
 from numgenius_core.wire._kinds import INSTANCES
 from numgenius_core.wire._promises import claim, claim_key, fee, promise_of, spread
 from numgenius_core.wire._records import unknown_prices
-from numgenius_core.wire._rows import Row, RowReading, read_rows
+from numgenius_core.wire._rows import Row, RowReading, prices_told, read_rows
 from numgenius_core.wire._sources import OnError
 
 
@@ -99,6 +100,13 @@ class RentedInstance:
     target: Fraction | None = None
     sla_fee: PerHour | None = None
     extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_read_only, repr=False, hash=False)
+
+    def _figures(self) -> dict[str, object]:
+        """Return what a table says of it, by name; the price that a row does not say is none."""
+        told = prices_told(self.prices, "gpu", "storage", "upload", "download")
+        claim = None if self.promise is None else self.promise.claim
+        unknown = dict.fromkeys(self.unknown_prices)
+        return {**numbers(self), **told, **unknown, "claim": claim}
 
 
 def read_instances(source: Source, *, on_error: OnError = "raise") -> RowReading[RentedInstance]:

@@ -36,7 +36,7 @@ from numgenius_core.units import Exact
 from numgenius_core.wire import _fields as read
 from numgenius_core.wire._kinds import MACHINES
 from numgenius_core.wire._promises import band, claim, promise_of, spread
-from numgenius_core.wire._rows import Row, RowReading, read_rows
+from numgenius_core.wire._rows import Row, RowReading, prices_told, read_rows
 from numgenius_core.wire._sources import OnError
 
 
@@ -89,6 +89,26 @@ class HostMachine:
     band: ConfidenceBand | None = None
     occupancy: tuple[str, ...] = field(default=_NO_TERMS, repr=brief)
     extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_read_only, repr=False, hash=False)
+
+    def _figures(self) -> dict[str, object]:
+        """Return what a table says of it, by name."""
+        machine, listing, promise = self.machine, self.listing, self.promise
+        return {
+            "machine": machine.id,
+            "host": machine.host,
+            "gpu_name": machine.gpu_name,
+            "gpus": machine.gpus,
+            "occupancy": " ".join(self.occupancy),
+            **prices_told(self.prices, "gpu", "min_bid", "storage", "upload", "download"),
+            "min_gpu": self.min_gpu,
+            "max_discount": None if listing is None else listing.max_discount,
+            "claim": None if promise is None else promise.claim,
+            "end": None if listing is None else listing.end,
+            "rolling_seconds": None if self.rolling is None else self.rolling.total_seconds(),
+            "client_end": self.client_end,
+            "disk_gb": machine.disk_gb,
+            "verification": machine.verification,
+        }
 
 
 def read_machines(
