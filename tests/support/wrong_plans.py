@@ -337,6 +337,20 @@ def nobody_is_lost(scenario: Scenario, seed: int) -> Any:
     return modes_changed(ours["simulation"](scenario, seed), lambda _: {"lost": ()})
 
 
+def all_hosts_at_once(scenario: Scenario, seed: int) -> Any:
+    """Take the machines of rivals for the host's own."""
+    host = scenario.listings[0].machine.host
+    theirs = [evolve(one, machine=evolve(one.machine, host=host)) for one in scenario.rivals]
+    all_of_them = evolve(scenario, rivals=(), listings=(*scenario.listings, *theirs))
+    return ours["simulation"](all_of_them, seed)
+
+
+def the_first_rival_first(scenario: Scenario, seed: int) -> Any:
+    """Let the rival that is named first decide the chance."""
+    first = scenario.rivals[0].machine.id if scenario.rivals else 0
+    return ours["simulation"](scenario, seed + 10 * int(first))
+
+
 def on_the_first_gpus(scenario: Scenario, seed: int) -> Any:
     """Put every instance on the first GPUs."""
     outcome = ours["simulation"](scenario, seed)
@@ -424,6 +438,8 @@ WRONG_PLANS: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
         fee_of_the_sum,
         the_lost_are_forgotten,
         nobody_is_lost,
+        all_hosts_at_once,
+        the_first_rival_first,
         on_the_first_gpus,
         whole_stays,
         always_busy,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from fractions import Fraction
+from random import Random
 from typing import Any, Final, NamedTuple
 
 from attrs import evolve
@@ -66,8 +67,10 @@ class Twin:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self.listings: list[Listing | None] = list(scenario.listings)
-        self.last = list(scenario.listings)  # of a machine that is unlisted, what was listed last
+        rivals = sorted(scenario.rivals, key=lambda one: one.machine.id)
+        self.own, self.luck = len(scenario.listings), Random("0/rivals")
+        self.listings: list[Listing | None] = [*scenario.listings, *rivals]
+        self.last = [*scenario.listings, *rivals]  # of a machine that is unlisted, the last one
         self.fit = first_fit if scenario.placement is Placement.FIRST_FIT else best_fit
         self.there: dict[int, There] = {}
         self.rented: dict[int, There] = {}
@@ -90,7 +93,8 @@ class Twin:
             for number, one in self.there.items():
                 if number in self.running:
                     self.ran[number] += 1
-                    self.cost += PerHour.from_steps(one.price).charge(1).ticks
+                    if one.machine < self.own:
+                        self.cost += PerHour.from_steps(one.price).charge(1).ticks
                 else:
                     self.paused[number] += 1
 
@@ -138,11 +142,17 @@ class Twin:
     def arrive(self, request: Request, now: int) -> None:
         found = [self.asked(machine, request, now) for machine in range(len(self.listings))]
         deals = [one for one in found if isinstance(one, Deal)]
+        luck = self.luck.getrandbits(64)
         if not deals:
-            reasons = [one for one in found if isinstance(one, Lost)]
+            reasons = [one for one in found[: self.own] if isinstance(one, Lost)]
             self.lost[max(reasons, key=_REASONS.index)] += 1
             return
-        best = min(deals)
+        equal = [one for one in deals if one.steps == min(deals).steps]
+        best = equal[luck * len(equal) >> 64]
+        if best.machine < self.own:
+            best = min(one for one in deals if one.machine < self.own)
+        else:
+            self.lost[Lost.RIVAL] += 1
         listed = self.last[best.machine]
         price = request.bid or listed.prices.gpu.for_gpus(request.gpus)
         number = len(self.rented) + 1
@@ -260,7 +270,12 @@ def fleets(draw: st.DrawFn) -> Scenario:
             relistings.append(
                 Relisting(at=EPOCH + at * SECOND, machine=old.machine.id, listing=published)
             )
+    rivals = []
+    for number in range(5, 5 + draw(st.integers(0, 3))):
+        shown = draw(listings(number))
+        rivals.append(evolve(shown, machine=evolve(shown.machine, host="rival")))
     return Scenario(
+        rivals=rivals,
         listings=fleet,
         demand=Trace(draw(st.lists(requests(), max_size=30))),
         horizon=HORIZON,
@@ -272,26 +287,27 @@ def fleets(draw: st.DrawFn) -> Scenario:
 def same(scenario: Scenario) -> Any:
     """Hold what is simulated to the twin, rental by rental, and return the outcome."""
     outcome, twin = simulate(scenario, keep_histories=True), Twin(scenario)
+    own = {number: one for number, one in twin.rented.items() if one.machine < twin.own}
     got = [
         (one.contract.machine, one.contract.block, one.contract.start) for one in outcome.histories
     ]
     ids = [one.machine.id for one in scenario.listings]
     assert got == [
-        (ids[one.machine], one.block, EPOCH + one.request.after * SECOND)
-        for one in twin.rented.values()
+        (ids[one.machine], one.block, EPOCH + one.request.after * SECOND) for one in own.values()
     ]
     assert {why: outcome.lost(why) for why in Lost if outcome.lost(why)} == twin.lost
     assert outcome.gpu_seconds == sum(
-        twin.ran[number] * one.block.size for number, one in twin.rented.items()
+        twin.ran[number] * one.block.size for number, one in own.items()
     )
     paused = [
         sum(isinstance(fact, Moved) and fact.event is InstanceEvent.PREEMPTED for fact in one.facts)
         for one in outcome.histories
     ]
-    assert paused == [twin.pauses[number] for number in twin.rented]
-    assert outcome.pauses == sum(twin.pauses.values())
-    assert sum(one.paused_seconds for one in outcome.modes) == sum(twin.paused.values())
-    if not any(one.request.mode is Mode.RESERVED for one in twin.rented.values()):
+    assert paused == [twin.pauses[number] for number in own]
+    assert outcome.pauses == sum(paused)
+    waited = sum(twin.paused[number] for number in own)
+    assert sum(one.paused_seconds for one in outcome.modes) == waited
+    if not any(one.request.mode is Mode.RESERVED for one in own.values()):
         assert outcome.revenue.ticks == twin.cost
     return outcome
 

@@ -1,7 +1,7 @@
 """Hypothesis strategies for what-ifs: records of a price, and scenarios of a few clients.
 
-Small on purpose: an hour or a day, up to two machines, a dozen clients whose prices tie, whose
-stays end where others begin, and some of whom nobody can serve.
+Small on purpose: an hour or a day, up to two machines, as many of rivals, a dozen clients whose
+prices tie, whose stays end where others begin, and some of whom nobody can serve.
 """
 
 from __future__ import annotations
@@ -92,13 +92,13 @@ def free_spells(draw: st.DrawFn) -> FreeSpell:
 
 
 @st.composite
-def _listed(draw: st.DrawFn, number: int) -> Listing:
+def _listed(draw: st.DrawFn, number: int, host: str = "host") -> Listing:
     """Draw a machine that is listed at a price of few."""
     gpus = draw(st.sampled_from([4, 2, 1, 3, 8]))
     verification = draw(st.sampled_from([Verification.VERIFIED, Verification.UNVERIFIED]))
     machine = Machine(
         id=MachineId(number),
-        host=AccountId("host"),
+        host=AccountId(host),
         gpu_name="RTX 4090",
         gpus=gpus,
         verification=verification,
@@ -149,6 +149,8 @@ _demands: st.SearchStrategy[Demand] = st.builds(
 def scenarios(draw: st.DrawFn) -> Scenario:
     """Draw an hour of one or two machines, with recorded clients or a generator of them.
 
+    Every other one has rivals.
+
     >>> from hypothesis import given, settings
     >>> from numgenius_core.testing import scenarios
     >>> from numgenius_core.whatif import simulate
@@ -161,10 +163,12 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     """
     traces = st.lists(_requests(), max_size=12).map(lambda found: Trace(tuple(found)))
     power = Power(price=PerKwh("0.15"), gpu_watts=350, idle_watts=150)
+    rivals = range(3, 3 + draw(st.sampled_from([0, 0, 1, 2])))
     return Scenario(
         listings=tuple(draw(_listed(number)) for number in range(1, draw(st.integers(1, 2)) + 1)),
         demand=draw(st.one_of(traces, traces, _demands)),
         horizon=_HORIZONS,
         power=draw(st.sampled_from([None, power])),
         placement=draw(st.sampled_from(Placement)),
+        rivals=tuple(draw(_listed(number, f"rival {number}")) for number in rivals),
     )

@@ -61,12 +61,12 @@ def _why_none_lasts(fleet: Fleet, lane: PriceLane, most: int | None) -> Lost:
     return Lost.END if most is None or fleet.price(key) <= most else Lost.PRICE
 
 
-def bid(
-    fleet: Fleet, request: Request, price: int, now: int
-) -> tuple[SimulatedMachine, Spot] | Lost:
-    """Return where a bid, in price steps for all its GPUs, runs for the least."""
-    size = request.gpus
-    lane = fleet.bids(size)
+def cheapest_bid(fleet: Fleet, request: Request, price: int, now: int) -> tuple[int, int]:
+    """Return the key of the machine where a bid runs for the least, and the lowest that would.
+
+    Both bids in price steps for all GPUs; ``NOWHERE`` if it runs on no machine.
+    """
+    lane = fleet.bids(request.gpus)
     wanted = request.seconds if request.whole else 1
     key = lane.least(CHEAPEST, now, wanted)
     steps = key // fleet.ways
@@ -74,9 +74,20 @@ def bid(
         key = lane.idle_at(key, price, now, wanted)
     elif steps > price:
         key = NOWHERE
+    return key, steps
+
+
+def bid(
+    fleet: Fleet, request: Request, price: int, now: int
+) -> tuple[SimulatedMachine, Spot] | Lost:
+    """Return where a bid, in price steps for all its GPUs, runs for the least."""
+    size = request.gpus
+    key, steps = cheapest_bid(fleet, request, price, now)
     if key < NOWHERE:
         machine = fleet.machine(key)
         return machine, machine.bid_spot(size, steps)
+    lane = fleet.bids(size)
+    wanted = request.seconds if request.whole else 1
     most = price // size
     if lane.is_full(most, now, wanted):
         return Lost.FULL
@@ -115,7 +126,7 @@ def reserve(
     best: _Offer | None = None
     lanes = fleet.reserved(request.gpus)
     for lane in lanes:
-        for offer in _offers(fleet, lane, ROOM, request, now):
+        for offer in offers(fleet, lane, ROOM, request, now):
             suits = most is None or offer.steps <= most
             if suits and (best is None or offer[:2] < best[:2]):
                 best = offer
@@ -133,7 +144,7 @@ def reserve(
     return machine, Prepayment(discount, deposit, PerHour.from_steps(best.steps))
 
 
-def _offers(
+def offers(
     fleet: Fleet, lane: PriceLane, kind: int, request: Request, now: int
 ) -> Iterator[_Offer]:
     """Yield the cheapest machine of a lane that serves all of a stay, and each that serves less.
@@ -170,7 +181,7 @@ def _why_not_reserved(
 ) -> Lost:
     """Return why no machine of a lane serves who pays at most so much an hour."""
     for kind, why in ((SCATTERED, Lost.FRAGMENTED), (ALL, Lost.FULL)):
-        for offer in _offers(fleet, lane, kind, request, now):
+        for offer in offers(fleet, lane, kind, request, now):
             if most is None or offer.steps <= most:
                 return why
     return _why_none_lasts(fleet, lane, None if most is None else most // request.gpus)

@@ -56,6 +56,7 @@ class Fleet:
         terms: All that is ever published: of each machine at first, then in order of time.
         counts_waste: Whether the placement chooses among equally dear machines by waste.
         ways: How many keys there are for one price of a bid.
+        price_ways: How many there are for one price on demand.
     """
 
     def __init__(
@@ -74,8 +75,8 @@ class Fleet:
         self._each = len(machines)  # keys for one waste
         widest = max(one.machine.gpus for one in listings) if self.counts_waste else 0
         self._wastes = widest + 1
-        self._price_ways = 2 * self._wastes * self._each  # keys for one price
-        self.ways = self._price_ways * len(self._prices)
+        self.price_ways = 2 * self._wastes * self._each
+        self.ways = self.price_ways * len(self._prices)
         self._price_lanes: dict[int, PriceLane] = {}
         self._reserved_lanes: dict[int, list[PriceLane]] = {}
         self._fixed_lanes: list[PriceLane] = []  # all of the two
@@ -84,6 +85,8 @@ class Fleet:
         # Machines that changed since those looked who pay a fixed price, or bidders.
         self._for_others: set[SimulatedMachine] = set()
         self._for_bidders: set[SimulatedMachine] = set()
+        for machine in machines:
+            machine.fleet = self
 
     # --- keys -------------------------------------------------------------------------------
 
@@ -91,7 +94,7 @@ class Fleet:
         """Return the keys of terms by price and by floor, then by place in the listings."""
         terms = self.terms[number]
         prices = terms.listing.prices
-        key = self._ranks[prices.gpu.steps] * self._price_ways + terms.machine
+        key = self._ranks[prices.gpu.steps] * self.price_ways + terms.machine
         return key, prices.min_bid.steps * self._each + terms.machine
 
     def waste(self, spot: Spot, *, pauses: bool) -> int:
@@ -104,7 +107,7 @@ class Fleet:
 
     def price(self, key: int) -> int:
         """Return the price in a key of a lane of prices, in price steps per GPU-hour."""
-        return self._prices[key // self._price_ways]
+        return self._prices[key // self.price_ways]
 
     # --- lanes ------------------------------------------------------------------------------
 

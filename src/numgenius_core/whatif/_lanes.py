@@ -135,6 +135,18 @@ class Lane(ABC):
             found = min(found, key)
         return found
 
+    def equal(self, kind: int, key: int, ways: int, now: int, seconds: int) -> list[int]:
+        """Return the keys of a kind that differ from one only in what decides among equals.
+
+        Those of all machines that last for so long from now; ``ways`` is how many keys there are
+        for one price.
+        """
+        steps, found = key // ways, list[int]()
+        for side in self.sides:
+            keys = side.keys[kind].keys[: side.lasting(now, seconds)]
+            found += [one for one in keys if one // ways == steps]
+        return found
+
     def least_of_all(self, kind: int) -> int:
         """Return the least key of a kind among all machines."""
         return min((side.keys[kind].top[0] for side in self.sides), default=NOWHERE)
@@ -244,13 +256,11 @@ class BidLane(Lane):
         The lowest bid that runs is in whole nano-dollars, the floor may lie a little under it. A
         bid between them runs where nothing does, so these machines are looked at one by one.
         """
-        fleet, steps, found = self._fleet, key // self._fleet.ways, NOWHERE
-        for side in self.sides:
-            for place in range(side.lasting(now, seconds)):
-                here = side.keys[CHEAPEST].keys[place]
-                if here < found and here // fleet.ways == steps:
-                    machine = fleet.machine(here)
-                    reached = machine.floor * self.size <= bid
-                    if reached and machine.idle & self.bit:
-                        found = here
-        return found
+        fleet = self._fleet
+        keys = self.equal(CHEAPEST, key, fleet.ways, now, seconds)
+        reached = [one for one in keys if self.runs_idle(fleet.machine(one), bid)]
+        return min(reached, default=NOWHERE)
+
+    def runs_idle(self, machine: SimulatedMachine, bid: int) -> bool:
+        """Return whether a bid reaches the floor of a machine with a block where nothing runs."""
+        return bool(machine.idle & self.bit) and machine.floor * self.size <= bid

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from fractions import Fraction
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from numgenius_core._accrual import ticks_a_second
 from numgenius_core._terms import HIGHEST_BID
@@ -28,6 +28,9 @@ from numgenius_core.offer import Block, GpuSet
 from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.whatif._rental import NEVER, Rental, Speed, storage_speed
 from numgenius_core.whatif._shape import Rooms, Shape, Spot
+
+if TYPE_CHECKING:
+    from numgenius_core.whatif._fleet import Fleet
 
 _NO_DISCOUNT: Final = Fraction(0)
 _UNKNOWN: Final = -1
@@ -62,7 +65,8 @@ class SimulatedMachine:
     """A machine as time passes; all times are seconds of the horizon.
 
     Attributes:
-        index: Its place among the listings of the scenario.
+        index: Its place among the machines of its fleet.
+        fleet: The host's own machines, or its rivals', of which it is one.
         listing: What its host published last.
         listed: Whether it can be rented.
         terms: The number of what it publishes now, among all that the scenario's hosts publish.
@@ -80,11 +84,13 @@ class SimulatedMachine:
 
     __slots__ = (
         "_contests", "_disks", "_heads", "_lowest", "_noted_at", "_parts", "_rates", "_running",
-        "_shapes", "_waiting", "ends_at", "floor", "free_time", "full", "held", "index",
+        "_shapes", "_waiting", "ends_at", "fleet", "floor", "free_time", "full", "held", "index",
         "lasts", "listed", "listing", "live", "origin", "price", "seen", "seen_by_bidders",
         "shape", "share", "spots",
         "terms", "unusable_time", "used",
     )  # fmt: skip
+
+    fleet: Fleet  # which takes it in
 
     def __init__(
         self,

@@ -24,9 +24,10 @@ from numgenius_core.money import Money
 
 
 class Lost(Enum):
-    """Why a client was not served, from what no machine could do to what one nearly could.
+    """Why a client did not rent from the host: first what no machine could do, last what one could.
 
-    Where machines differ, the last of these reasons counts.
+    Where the host's machines differ, the last of these reasons counts. What its rivals could not
+    do either does not matter.
     """
 
     SIZE = "size not offered"
@@ -41,6 +42,9 @@ class Lost(Enum):
     """Fewer GPUs were free than the client wanted."""
     FRAGMENTED = "fragmented"
     """As many GPUs were free on one machine, but no block of them."""
+    RIVAL = "rented from a rival"
+    """A rival's machine was cheaper, or as cheap and chosen by chance, or the only one that served
+    the client: lost to the host, and served by the market."""
 
 
 @frozen(kw_only=True)
@@ -50,10 +54,10 @@ class ModeOutcome:
     Attributes:
         mode: The mode that they wanted.
         requests: How many clients came.
-        rented: How many of them rented.
+        rented: How many of them rented, from the host: what rivals serve is not counted.
         finished: How many of these had all the GPU time they wanted, within the horizon.
-        lost: How many did not rent, for each reason there was.
-        lost_gpu_seconds: GPU-seconds that those who did not rent wanted.
+        lost: How many did not rent from the host, for each reason there was.
+        lost_gpu_seconds: GPU-seconds that these wanted, those who went to a rival too.
         pauses: How often an instance was paused.
         paused_seconds: How long instances were paused, in all.
         gpu_seconds: GPU-seconds that instances ran.
@@ -90,11 +94,14 @@ class ModeOutcome:
 
 @frozen(kw_only=True)
 class Outcome(Tabular):
-    """What came of a scenario.
+    """What came of a scenario, for the host that lists the machines.
+
+    Money, GPUs, time and instances are those of its own machines: what happens on those of rivals
+    is in no figure. Clients who went there are lost to the host (``Lost.RIVAL``), and not unserved.
 
     Attributes:
         seconds: Length of the horizon.
-        gpus: GPUs of all machines.
+        gpus: GPUs of all machines of the host.
         modes: The clients of each mode, one entry for each.
         power: What electricity cost the host.
         free: GPUs that no on-demand or reserved contract held, on average over the horizon.
@@ -140,13 +147,14 @@ class Outcome(Tabular):
 
     @property
     def rented(self) -> int:
-        """How many of the clients rented."""
+        """How many of the clients rented, from the host."""
         return sum(one.rented for one in self.modes)
 
     @property
     def unserved(self) -> Fraction:
-        """Share of the clients that did not rent; 0 if nobody came."""
-        return Fraction(self.requests - self.rented, self.requests or 1)
+        """Share of the clients that rented nowhere, from rivals neither; 0 if nobody came."""
+        served = self.rented + self.lost(Lost.RIVAL)
+        return Fraction(self.requests - served, self.requests or 1)
 
     @property
     def pauses(self) -> int:
@@ -160,11 +168,11 @@ class Outcome(Tabular):
 
     @property
     def occupancy(self) -> Fraction:
-        """Share of all GPU time in which instances ran; 0 if there was no time."""
+        """Share of the host's GPU time in which instances ran; 0 if there was no time."""
         return Fraction(self.gpu_seconds, self.gpus * self.seconds or 1)
 
     def lost(self, why: Lost) -> int:
-        """Return how many clients did not rent for one reason."""
+        """Return how many clients did not rent from the host for one reason."""
         return sum(count for one in self.modes for reason, count in one.lost if reason is why)
 
     def _rows(self) -> Iterable[object]:

@@ -19,7 +19,7 @@ from numgenius_core._numbers import fraction
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval, utc
-from numgenius_core.listing import Listing
+from numgenius_core.listing import Listing, Machine
 from numgenius_core.rates import PerGpuHour
 from numgenius_core.units import Exact
 from numgenius_core.whatif.demand import Demand, Trace
@@ -31,7 +31,8 @@ class Placement(Enum):
 
     The client chooses the price: it rents where that is lowest. The placement chooses the block on
     the machine, and with ``LEAST_WASTE`` the machine among those that cost the client the same and
-    have the same price on demand. Otherwise the first of these in the listings is taken.
+    have the same price on demand. Otherwise the first of these in the listings is taken. It does
+    not choose between the host's machines and those of rivals that cost the same: chance does.
     """
 
     BEST_FIT = "best fit"
@@ -50,7 +51,7 @@ class Relisting:
 
     Attributes:
         at: The instant at which it does, within the horizon.
-        machine: The machine's id.
+        machine: The machine's id, one of the host's own.
         listing: The new listing with every term, the platform's fee too; ``None`` unlists the
             machine: no new rentals, and no change to those there are.
 
@@ -81,6 +82,10 @@ def _as_listings(given: Iterable[Listing]) -> tuple[Listing, ...]:
     return as_tuple(given, "scenario.listings")
 
 
+def _as_rivals(given: Iterable[Listing]) -> tuple[Listing, ...]:
+    return as_tuple(given, "scenario.rivals")
+
+
 def _as_relistings(given: Iterable[Relisting]) -> tuple[Relisting, ...]:
     return as_tuple(given, "scenario.relistings")
 
@@ -90,17 +95,22 @@ class Scenario:
     """What is simulated: what a host lists, who comes, and for how long.
 
     Attributes:
-        listings: One listing of each machine, as published at the start of the horizon. A promise
-            of uptime is not looked at, since no machine fails here.
+        listings: One listing of each machine of the host, as published at the start of the
+            horizon. A promise of uptime is not looked at, since no machine fails here.
         demand: Recorded requests, or a generator of them.
         horizon: The time that is simulated. Every machine is empty when it begins.
         relistings: What the host publishes anew meanwhile.
         power: What the machines draw; they draw nothing if left out.
         placement: Which free block an instance gets, and of equally dear machines which.
+        rivals: One listing of each machine of other hosts to which the same clients can go, all
+            the time as they are here. No figure of an outcome counts what happens on them, no
+            variation but ``rivals`` touches them, and their order decides nothing. A client to whom
+            the host's machines and theirs cost the same takes each of these machines with the
+            same chance, which the seed decides.
 
     Raises:
-        RuleViolation: No listing, two of one machine, or a relisting outside of the horizon or of
-            a machine that is not listed.
+        RuleViolation: No listing, two of one machine, listings of several hosts, rivals of the same
+            host, or a relisting outside of the horizon or of a machine that the host does not list.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval, Listing, Machine, PerGpuHour, PriceTerms
@@ -121,21 +131,39 @@ class Scenario:
     relistings: tuple[Relisting, ...] = field(default=(), converter=_as_relistings, repr=brief)
     power: Power | None = None
     placement: Placement = Placement.BEST_FIT
+    rivals: tuple[Listing, ...] = field(default=(), converter=_as_rivals, repr=brief)
 
     def __attrs_post_init__(self) -> None:
-        machines = {}
-        for index, listing in enumerate(self.listings):
-            check_kind(listing, Listing, f"scenario.listings[{index}]")
-            machines[listing.machine.id] = listing.machine
-        if not machines or len(machines) != len(self.listings):
-            got = f"{len(self.listings)} listing(s) of {len(machines)} machine(s)"
+        machines = _machines(self.listings, "scenario.listings")
+        _machines(self.rivals, "scenario.rivals")
+        if not machines:
+            got = "0 listing(s) of 0 machine(s)"
             raise RuleViolation("scenario.listings", "one listing of each machine", got)
+        self._check_hosts(machines)
         if not isinstance(self.demand, Demand | Trace):
             raise WrongType("scenario.demand", "a Demand or a Trace", shown(self.demand))
         check_kind(self.horizon, Interval, "scenario.horizon")
         check_kind(self.placement, Placement, "scenario.placement")
         if self.power is not None:
             check_kind(self.power, Power, "scenario.power")
+        self._check_relistings(machines)
+
+    def _check_hosts(self, machines: dict[MachineId, Machine]) -> None:
+        """Refuse machines of several hosts, and rivals that are the host's own."""
+        hosts = list(dict.fromkeys(machine.host for machine in machines.values()))
+        if len(hosts) > 1:
+            need = "machines of one host; those of others go into scenario.rivals"
+            raise RuleViolation("scenario.listings", need, f"of {', '.join(hosts)}")
+        for index, rival in enumerate(self.rivals):
+            path = f"scenario.rivals[{index}]"
+            if rival.machine.host in hosts:
+                raise RuleViolation(path, f"a machine of another host than {hosts[0]}", "its own")
+            if rival.machine.id in machines:
+                got = f"machine {rival.machine.id}"
+                raise RuleViolation(path, "a machine that the host does not list", got)
+
+    def _check_relistings(self, machines: dict[MachineId, Machine]) -> None:
+        """Refuse what is published outside of the horizon, or of other machines."""
         for index, relisting in enumerate(self.relistings):
             path = f"scenario.relistings[{index}]"
             check_kind(relisting, Relisting, path)
@@ -146,6 +174,18 @@ class Scenario:
                 raise RuleViolation(path, "a machine of the listings", str(relisting.machine))
             if relisting.listing is not None and relisting.listing.machine != machine:
                 raise RuleViolation(path, f"the machine as it is: {machine}", "another")
+
+
+def _machines(listings: tuple[Listing, ...], path: str) -> dict[MachineId, Machine]:
+    """Return the machines of listings by their ids, each listed once."""
+    machines = {}
+    for index, listing in enumerate(listings):
+        check_kind(listing, Listing, f"{path}[{index}]")
+        machines[listing.machine.id] = listing.machine
+    if len(machines) != len(listings):
+        got = f"{len(listings)} listing(s) of {len(machines)} machine(s)"
+        raise RuleViolation(path, "one listing of each machine", got)
+    return machines
 
 
 @frozen(kw_only=True)
@@ -188,7 +228,9 @@ class Option:
 def _text(value: object, number: int = 0) -> str:
     """Return a value as text; of a fleet its number, as its listings would fill pages."""
     if isinstance(value, tuple):
-        if value and all(isinstance(one, Listing) for one in value):
+        if not value:
+            return "none"
+        if all(isinstance(one, Listing) for one in value):
             return str(number) if number else f"of {len(value)} machine(s)"
         return "+".join(map(_text, value))
     if value is None:
@@ -235,8 +277,12 @@ def _listings(scenario: Scenario, value: tuple[Listing, ...]) -> Scenario:
     return evolve(scenario, listings=value)
 
 
+def _rivals(scenario: Scenario, value: tuple[Listing, ...]) -> Scenario:
+    return evolve(scenario, rivals=value)
+
+
 def _relisted(scenario: Scenario, change: Callable[[Listing], Listing]) -> Scenario:
-    """Return the scenario with each listing changed, those that are published later too."""
+    """Return the scenario with each listing of the host changed, those published later too."""
     relistings = [
         one if one.listing is None else evolve(one, listing=change(one.listing))
         for one in scenario.relistings
@@ -252,8 +298,9 @@ _VARY: Final[Mapping[str, Callable[[Scenario, Any], Scenario]]] = {
     "end": _end,
     "mix": _mix,
     "listings": _listings,
+    "rivals": _rivals,
 }
-_SERIES: Final = ("mix", "listings")  # whose values are series themselves
+_SERIES: Final = ("mix", "listings", "rivals")  # whose values are series themselves
 
 
 def vary(scenario: Scenario, **values: Iterable[Any]) -> tuple[Option, ...]:
@@ -266,8 +313,9 @@ def vary(scenario: Scenario, **values: Iterable[Any]) -> tuple[Option, ...]:
         scenario: The scenario as it is.
         **values: For each thing varied, its values: ``price`` and ``min_bid`` (of all machines,
             dollars per GPU-hour), ``min_gpu``, ``max_discount``, ``end`` (``None`` is never),
-            ``mix`` (a ``min_gpu`` for each listing) or ``listings`` (whole fleets; in labels they
-            are numbered in the order given).
+            ``mix`` (a ``min_gpu`` for each listing), ``listings`` or ``rivals`` (whole fleets; in
+            labels they are numbered in the order given). All but the last change the host's
+            machines alone.
 
     Raises:
         RuleViolation: A name that cannot be varied, no value, a value against the rules, or

@@ -11,7 +11,8 @@ Every machine is empty when the horizon begins.
 Our readings, where the rules leave it to the clients:
 
 * A client rents an offer of just the size it wants, from the machine where that is cheapest per
-  hour, of equal ones the first listed; if none is free, it goes away.
+  hour, of equal ones the first listed; if none is free, it goes away. Where machines of the host
+  and of rivals cost it the same, each of these has the same chance, drawn from the seed.
 * An on-demand instance gets a block where nothing runs, if there is one, else one that no
   on-demand or reserved contract holds; among them the placement decides.
 * A bidder rents where the lowest bid that would run is cheapest, if it bids as much; if its bid
@@ -52,10 +53,11 @@ from numgenius_core.whatif._departures import Departures
 from numgenius_core.whatif._fleet import Fleet, Terms
 from numgenius_core.whatif._machine import SimulatedMachine
 from numgenius_core.whatif._rental import Rental, Tally
-from numgenius_core.whatif._shape import Shape
+from numgenius_core.whatif._rivals import lucks, rival_for
+from numgenius_core.whatif._shape import Shape, Spot
 from numgenius_core.whatif.demand import Request
 from numgenius_core.whatif.outcome import Lost, ModeOutcome, Outcome
-from numgenius_core.whatif.scenario import Relisting, Scenario
+from numgenius_core.whatif.scenario import Placement, Relisting, Scenario
 
 
 def simulate(scenario: Scenario, seed: int = 0, *, keep_histories: bool = False) -> Outcome:
@@ -63,7 +65,8 @@ def simulate(scenario: Scenario, seed: int = 0, *, keep_histories: bool = False)
 
     Args:
         scenario: What is listed, who comes and for how long.
-        seed: Seed of the demand's generator; recorded requests do not depend on it.
+        seed: Seed of the demand's generator, and of the chance between machines of the host and of
+            rivals that cost the same; recorded requests do not depend on it.
         keep_histories: Whether to return what happened to each instance too, as billing reads it.
 
     Raises:
@@ -106,7 +109,7 @@ class _Simulation:
     """A scenario as time passes."""
 
     def __init__(self, scenario: Scenario, seed: int, *, keep: bool) -> None:
-        self.scenario, self.keep = scenario, keep
+        self.scenario, self.seed, self.keep = scenario, seed, keep
         self.origin, self.end = scenario.horizon, scenario.horizon.seconds
         self.requests = scenario.demand.draw(self.origin, seed).requests
         self.sizes = Counter([request.gpus for request in self.requests]) or Counter({1: 1})
@@ -117,6 +120,7 @@ class _Simulation:
         self.renting, self.reserving, self.bidding = (
             self.tallies[mode] for mode in (Mode.ON_DEMAND, Mode.RESERVED, Mode.INTERRUPTIBLE)
         )
+        self.elsewhere = Tally()  # of rivals, which nobody reads
         self.histories: list[tuple[int, History]] = []
         self.ids = count(1)
         self._open()
@@ -125,16 +129,20 @@ class _Simulation:
         """List the machines, and take note of all that will be published."""
         scenario, parts = self.scenario, lcm(*self.sizes)
         relistings = sorted(scenario.relistings, key=self._at)  # stable
-        listings = [*scenario.listings, *(one.listing for one in relistings if one.listing)]
+        rivals = sorted(scenario.rivals, key=lambda one: one.machine.id)  # in whatever order given
+        later = [one.listing for one in relistings if one.listing]
+        listings = [*scenario.listings, *later, *rivals]
         kinds = {(listing.machine.gpus, listing.min_gpu) for listing in listings}
         shapes = {kind: Shape(*kind, scenario.placement, self.sizes) for kind in kinds}
-        self.machines = [
-            SimulatedMachine(index, listing, shapes, self.origin, parts)
-            for index, listing in enumerate(scenario.listings)
-        ]
-        terms = [
-            Terms.of(index, listing, self.origin) for index, listing in enumerate(scenario.listings)
-        ]
+
+        def opened(given: Iterable[Listing]) -> tuple[list[SimulatedMachine], list[Terms]]:
+            machines = [
+                SimulatedMachine(index, listing, shapes, self.origin, parts)
+                for index, listing in enumerate(given)
+            ]
+            return machines, [Terms.of(one.index, one.listing, self.origin) for one in machines]
+
+        self.machines, terms = opened(scenario.listings)
         by_id = {machine.listing.machine.id: machine for machine in self.machines}
         last = {machine.index: machine.listing for machine in self.machines}
         self.relistings: list[_Publishing] = []
@@ -147,6 +155,9 @@ class _Simulation:
                 last[machine.index] = listing
                 terms.append(Terms.of(machine.index, listing, self.origin))
         self.fleet = Fleet(self.machines, terms, shapes, scenario.placement)
+        # Which machine of a rival a client takes, chance says: waste does not matter there.
+        self.rivals = Fleet(*opened(rivals), shapes, Placement.BEST_FIT) if rivals else None
+        self.lucks = lucks(self.seed)
         # A contract that is extended may be metered from what happened; no other needs it.
         self.keep_facts = self.keep or bool(relistings) or any(one.rolling for one in terms)
 
@@ -177,11 +188,16 @@ class _Simulation:
 
         Where both fall on one instant, the rolling end comes first.
         """
-        rolling = {one.machine for one in self.fleet.terms if one.rolling}
+        rolling = [
+            fleet.machines[index]
+            for fleet in (self.fleet, self.rivals)
+            if fleet is not None
+            for index in sorted({one.machine for one in fleet.terms if one.rolling})
+        ]
         daily = (
-            _Publishing(day, self.machines[index], None, None)
+            _Publishing(day, machine, None, None)
             for day in range(SECONDS_PER_DAY, self.end, SECONDS_PER_DAY)
-            for index in sorted(rolling)
+            for machine in rolling
         )
         return merge(daily, self.relistings, key=attrgetter("at"))
 
@@ -193,11 +209,11 @@ class _Simulation:
                 return
         elif step.listing is None:
             machine.unlist(step.terms)
-            self.fleet.published(machine)
+            machine.fleet.published(machine)
             return
         else:
             self._plan(machine.publish(step.listing, step.terms, now))
-            self.fleet.published(machine)
+            machine.fleet.published(machine)
         self._plan(machine.extend(now))
 
     def _depart_until(self, now: int) -> None:
@@ -215,13 +231,18 @@ class _Simulation:
                     if changed:
                         self._plan(changed)
                     if ran:  # who waited took nothing
-                        self.fleet.changed(machine, holds=rental.request.bid is None)
+                        machine.fleet.changed(machine, holds=rental.request.bid is None)
             if now < departures.until:
                 return
             departures.go_on()
 
     def _arrive(self, request: Request, now: int) -> None:
-        """Let a client rent, or go away."""
+        """Let a client rent, from the host or a rival, or go away."""
+        if self.rivals is not None:
+            away = rival_for(self.fleet, self.rivals, request, now, next(self.lucks))
+            if away is not None:
+                self._arrive_elsewhere(request, *away, now)
+                return
         if request.bid is not None:
             tally, found = self.bidding, self._bid(request, request.bid, now)
         elif request.mode is Mode.RESERVED:
@@ -240,7 +261,28 @@ class _Simulation:
         if self.keep_facts:
             found.facts = []
         self._plan(machine.enter(found, now))
-        self.fleet.changed(machine, holds=request.bid is None)
+        machine.fleet.changed(machine, holds=request.bid is None)
+
+    def _arrive_elsewhere(
+        self, request: Request, machine: SimulatedMachine, steps: int, now: int
+    ) -> None:
+        """Let a client rent from a rival.
+
+        What it pays there is not counted, so one that reserves is like one on demand: it holds its
+        GPUs for as long.
+        """
+        tally = self.tallies[request.mode]
+        tally.requests += 1
+        tally.lost.append(Lost.RIVAL)
+        tally.lost_gpu_seconds += request.gpus * request.seconds
+        if request.bid is None:
+            rental = self._held(request, machine, now)
+        else:
+            spot = machine.bid_spot(request.gpus, steps)
+            rental = self._bidding(request, request.bid, machine, spot, now)
+        rental.tally = self.elsewhere
+        self._plan(machine.enter(rental, now))
+        machine.fleet.changed(machine, holds=request.bid is None)
 
     def _rent(self, request: Request, now: int) -> Rental | Lost:
         machine = rent(self.fleet, request, now)
@@ -268,7 +310,12 @@ class _Simulation:
         found = bid(self.fleet, request, price.steps, now)
         if isinstance(found, Lost):
             return found
-        machine, spot = found
+        return self._bidding(request, price, *found, now)
+
+    def _bidding(
+        self, request: Request, price: PerHour, machine: SimulatedMachine, spot: Spot, now: int
+    ) -> Rental:
+        """Return an instance of a bid."""
         speed = ticks_a_second(price, machine.share)
         number, end = next(self.ids), machine.end(now)
         return Rental(number, request, self.bidding, machine, spot, now, end, price, speed)
@@ -284,6 +331,8 @@ class _Simulation:
 
     def _settle(self, rental: Rental, now: int, *, left: bool) -> None:
         """Take note of what an instance was, when it leaves or the horizon ends."""
+        if rental.tally is self.elsewhere:
+            return
         rental.settle(now, left=left, origin=self.origin)
         if self.keep:
             history = rental.history(now, left=left, origin=self.origin)

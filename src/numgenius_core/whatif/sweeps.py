@@ -251,7 +251,8 @@ def sweep(
 
     Args:
         options: Variations of a scenario, such as :func:`~numgenius_core.whatif.vary` gives.
-        runs: Runs of each option; 20 if left out, or 1 where all demand is recorded.
+        runs: Runs of each option; 20 if left out, or 1 where all demand is recorded and no rival
+            leaves anything to chance.
         seed: Seed of the first run; another one gives other clients.
         workers: How many processes compute. With 1, this process computes. If left out, it does so
             too, unless that takes more than a few seconds: then one for each core.
@@ -316,7 +317,8 @@ def sweep(
 
 
 def _runs(options: tuple[Option, ...], runs: int | None) -> int:
-    recorded = all(isinstance(option.scenario.demand, Trace) for option in options)
+    scenarios = [option.scenario for option in options]
+    recorded = all(isinstance(one.demand, Trace) and not one.rivals for one in scenarios)
     if runs is None:
         return 1 if recorded else _RUNS
     runs = whole_number(runs, "runs", 1, _MAX_RUNS)

@@ -28,6 +28,7 @@ _ANY_LISTING: Final = "the same seed gives the same clients whatever is listed"
 _STATED: Final = "all amounts are the sums of the contracts' own statements for the horizon"
 _SHARED: Final = "the platform keeps its fee of what a client pays, and the host gets the rest"
 _COUNTED: Final = "each client rents, or was lost for one reason; no GPU second is used twice"
+_OWN: Final = "what rivals rent out is in no figure of the host, and their order decides nothing"
 _NOTHING: Final = Fraction(0)
 
 
@@ -141,6 +142,20 @@ def _used(outcome: Outcome, scenario: Scenario) -> str | None:
     return None
 
 
+def _own(implementation: Implementation, scenario: Scenario, seed: int) -> str | None:
+    outcome: Outcome = implementation(scenario, seed)
+    own = {one.machine.id: one.machine.gpus for one in scenario.listings}
+    if outcome.gpus != sum(own.values()):
+        return f"{outcome.gpus} GPUs, and the host has {sum(own.values())}"
+    for history in outcome.histories:
+        if history.contract.machine not in own:
+            return f"contract {history.contract.id} is on a rival's machine"
+    turned = evolve(scenario, rivals=scenario.rivals[::-1])
+    if scenario.rivals and implementation(turned, seed) != outcome:
+        return "rivals in another order give another outcome"
+    return None
+
+
 SIMULATION: Final = Rule(
     name="simulation",
     signature="(scenario: Scenario, seed: int) -> Outcome with its histories",
@@ -151,6 +166,7 @@ SIMULATION: Final = Rule(
         Law(name="everyone is counted", sentence=_COUNTED, check=_counted),
         Law(name="the sums of the statements", sentence=_STATED, check=_stated),
         Law(name="nothing is lost on the way", sentence=_SHARED, check=_shared),
+        Law(name="the host's own alone", sentence=_OWN, check=_own),
     ),
     ours=lambda scenario, seed: simulate(scenario, seed, keep_histories=True),
 )
