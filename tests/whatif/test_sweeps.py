@@ -276,6 +276,14 @@ class TestASweep:
         assert "±" in found._repr_html_()
         assert found.table("pauses").head == ("option", "pauses")
 
+    @pytest.mark.parametrize("kept", [None, {}])
+    def test_a_measure_of_histories_is_refused(self, kept: dict[Any, Any] | None) -> None:
+        found = sweep(BY_PRICE, runs=1, workers=1, kept=kept)
+        with pytest.raises(RuleViolation, match=r"histories: need simulate\(.*sweeps keep none"):
+            found.best(lambda outcome: len(outcome.histories))
+        nobody = simulate(evolve(WEEK, demand=Trace([])), keep_histories=True)
+        assert nobody.histories == ()
+
     def test_recorded_demand_is_run_once(self) -> None:
         trace = DEMAND.draw(WEEK.horizon, 1)
         options = vary(evolve(WEEK, demand=trace), price=PRICES)

@@ -205,7 +205,7 @@ class TestLawsSayWhatIsWrong:
             assert said == says
         free = evolve(known.PRICES, gpu=PerGpuHour(0), min_bid=PerGpuHour(0))
         scenario = evolve(ONE_CLIENT, listings=(evolve(LISTED, prices=free),))
-        outcome = evolve(RULES["simulation"].ours(scenario, 0), histories=())
+        outcome = evolve(RULES["simulation"].ours(scenario, 0), histories=None)
         said = told("simulation", "the sums of the statements", lambda *_: outcome, scenario, 0)
         assert said == "1 clients rented, and there are 0 histories"
 

@@ -107,7 +107,7 @@ class Outcome(Tabular):
         free: GPUs that no on-demand or reserved contract held, on average over the horizon.
         unusable: Those of them that the average client could not have used, as no block of its
             size was free there.
-        histories: All that happened to each instance, where they were kept; else empty.
+        histories: All that happened to each instance, if they are kept (``None``: they are not).
     """
 
     seconds: int
@@ -116,7 +116,20 @@ class Outcome(Tabular):
     power: Money
     free: Fraction
     unusable: Fraction
-    histories: tuple[History, ...] = field(default=(), repr=brief)
+    _histories: tuple[History, ...] | None = field(default=None, repr=False)
+
+    @property
+    def histories(self) -> tuple[History, ...]:
+        """All that happened to each instance of the host; empty if nobody rented.
+
+        Raises:
+            RuleViolation: They were not kept: ``simulate(…, keep_histories=True)`` keeps them,
+                and sweeps never do.
+        """
+        if self._histories is None:
+            need = "simulate(scenario, seed, keep_histories=True); sweeps keep none"
+            raise RuleViolation("outcome.histories", need, "an outcome without them")
+        return self._histories
 
     def of(self, mode: Mode) -> ModeOutcome:
         """Return what came of the clients that wanted one mode."""

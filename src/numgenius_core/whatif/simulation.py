@@ -355,8 +355,12 @@ class _Simulation:
             power=power.cost(len(self.machines) * self.end, running) if power else ZERO,
             free=Fraction(sum(machine.free_time for machine in self.machines), self.end),
             unusable=Fraction(unusable, self.end * weight),
-            histories=tuple(history for _, history in sorted(self.histories, key=itemgetter(0))),
+            histories=self._in_order() if self.keep else None,
         )
+
+    def _in_order(self) -> tuple[History, ...]:
+        """Return the histories that were kept, in the order in which instances were rented."""
+        return tuple(history for _, history in sorted(self.histories, key=itemgetter(0)))
 
 
 def _outcome(mode: Mode, tally: Tally) -> ModeOutcome:

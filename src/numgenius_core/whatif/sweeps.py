@@ -48,7 +48,7 @@ from numgenius_core.whatif.simulation import simulate
 
 Measure = str | Callable[[Outcome], Money | Fraction | int]
 """What to look at: the name of a figure of :class:`~numgenius_core.whatif.Outcome`, or a
-function of it. Money is measured in dollars."""
+function of it. Money is measured in dollars; histories are not kept in a sweep."""
 Progress = Callable[[int, int], None]
 """A function that is told how many simulations are done, and of how many."""
 
