@@ -359,7 +359,7 @@ def on_the_first_gpus(scenario: Scenario, seed: int) -> Any:
         contract = history.contract
         block = evolve(contract.block, start=0)
         moved.append(evolve(history, contract=evolve(contract, block=block)))
-    return evolve(outcome, histories=tuple(moved))
+    return evolve(outcome, kept_histories=tuple(moved))
 
 
 def whole_stays(scenario: Scenario, seed: int) -> Any:

@@ -344,7 +344,8 @@ class TestALawAlone:
                 for each in once.histories
             ]
             modes = [evolve(one, gpu_seconds=2 * one.gpu_seconds) for one in once.modes]
-            return evolve(once, modes=tuple(modes), histories=(*once.histories, *twins))
+            histories = (*once.histories, *twins)
+            return evolve(once, modes=tuple(modes), kept_histories=histories)
 
         law = named("simulation", "everyone is counted")
         assert RULES["simulation"].ours(scenario, 1).rented > 0

@@ -440,7 +440,7 @@ class TestTheBookkeepingIsTheStatements:
 
     def check(self, scenario: Scenario, seed: int) -> Outcome:
         outcome = simulate(scenario, seed, keep_histories=True)
-        assert evolve(outcome, histories=None) == simulate(scenario, seed)
+        assert evolve(outcome, kept_histories=None) == simulate(scenario, seed)
         made = [statement(history, scenario.horizon) for history in outcome.histories]
         assert len(made) == outcome.rented
         assert Money.sum(one.total for one in made) == outcome.revenue

@@ -185,7 +185,7 @@ class TestLawsSayWhatIsWrong:
     @pytest.mark.parametrize(
         ("law", "change", "says"),
         [
-            ("the sums of the statements", {"histories": ()}, "gpu of all modes is"),
+            ("the sums of the statements", {"kept_histories": ()}, "gpu of all modes is"),
             ("everyone is counted", {"gpus": 0}, "3600 GPU seconds ran, more than there are"),
         ],
     )
@@ -205,7 +205,7 @@ class TestLawsSayWhatIsWrong:
             assert said == says
         free = evolve(known.PRICES, gpu=PerGpuHour(0), min_bid=PerGpuHour(0))
         scenario = evolve(ONE_CLIENT, listings=(evolve(LISTED, prices=free),))
-        outcome = evolve(RULES["simulation"].ours(scenario, 0), histories=None)
+        outcome = evolve(RULES["simulation"].ours(scenario, 0), kept_histories=())
         said = told("simulation", "the sums of the statements", lambda *_: outcome, scenario, 0)
         assert said == "1 clients rented, and there are 0 histories"
 

@@ -107,7 +107,7 @@ class Outcome(Tabular):
         free: GPUs that no on-demand or reserved contract held, on average over the horizon.
         unusable: Those of them that the average client could not have used, as no block of its
             size was free there.
-        histories: All that happened to each instance, if they are kept (``None``: they are not).
+        kept_histories: All that happened to each instance, or ``None`` where that was not kept.
     """
 
     seconds: int
@@ -116,7 +116,7 @@ class Outcome(Tabular):
     power: Money
     free: Fraction
     unusable: Fraction
-    _histories: tuple[History, ...] | None = field(default=None, repr=False)
+    kept_histories: tuple[History, ...] | None = field(default=None, repr=brief)
 
     @property
     def histories(self) -> tuple[History, ...]:
@@ -126,10 +126,10 @@ class Outcome(Tabular):
             RuleViolation: They were not kept: ``simulate(…, keep_histories=True)`` keeps them,
                 and sweeps never do.
         """
-        if self._histories is None:
+        if self.kept_histories is None:
             need = "simulate(scenario, seed, keep_histories=True); sweeps keep none"
             raise RuleViolation("outcome.histories", need, "an outcome without them")
-        return self._histories
+        return self.kept_histories
 
     def of(self, mode: Mode) -> ModeOutcome:
         """Return what came of the clients that wanted one mode."""

@@ -355,7 +355,7 @@ class _Simulation:
             power=power.cost(len(self.machines) * self.end, running) if power else ZERO,
             free=Fraction(sum(machine.free_time for machine in self.machines), self.end),
             unusable=Fraction(unusable, self.end * weight),
-            histories=self._in_order() if self.keep else None,
+            kept_histories=self._in_order() if self.keep else None,
         )
 
     def _in_order(self) -> tuple[History, ...]:
