@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import matplotlib as mpl
+import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 from attrs import evolve
 from hypothesis import given, strategies as st
@@ -24,6 +25,7 @@ from matplotlib.figure import Figure
 from effort import FULL, examples
 from numgenius_core.contracts import Contract
 from numgenius_core.errors import MissingExtra, RuleViolation, WrongType
+from numgenius_core.frames import model_prices, offer_columns
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Machine, Mode, PriceTerms
@@ -382,11 +384,29 @@ class TestLadder:
         assert "$ per GPU-hour" in drawn.get_xlabel()
 
     def test_offers_of_one_price_lie_beside_each_other_across_their_median(self) -> None:
-        drawn: Any = price_ladder([offer("a", price) for price in ("2", "2", "2", "3", "9")])
+        prices = enumerate(("2", "2", "2", "3", "9"))
+        drawn: Any = price_ladder([offer("a", price, number) for number, price in prices])
         dots, line = drawn.collections
         levels = [round(float(y), 9) for x, y in dots.get_offsets() if x == 2]
         assert len(set(levels)) == len(levels) == 3
         assert [[*map(float, end)] for end in line.get_segments()[0]] == [[2, -0.4], [2, 0.4]]
+
+    def test_the_median_counts_machines_as_model_prices_does(self) -> None:
+        market = read_sample().offers
+        small = [evolve(offer("A100 PCIE", "0.90", machine=9), gpus=1) for _ in range(3)]
+        whole = evolve(offer("A100 PCIE", "0.60", machine=9), gpus=4)
+        dear = evolve(whole, prices=offer("A100 PCIE", "0.70").prices)
+        other = evolve(offer("A100 PCIE", "2.00", machine=10), gpus=3)
+        offers = [*market, *small, whole, dear, other]
+        drawn: Any = price_ladder(offers)
+        names = [text.get_text().rsplit(" ", 1)[0] for text in drawn.get_yticklabels()]
+        bars = [each for each in drawn.collections if hasattr(each, "get_segments")]
+        found = {
+            name: float(bar.get_segments()[0][0][0]) for name, bar in zip(names, bars, strict=True)
+        }
+        table = pa.table(offer_columns(offers))
+        assert found == {one.model: float(one.median) for one in model_prices(table)}
+        assert found["A100 PCIE"] == 0.6
 
     def test_quotes_are_drawn_at_what_they_cost(self) -> None:
         pair = evolve(offer("a", "1"), gpus=2, disk_mb=10_000)
@@ -398,7 +418,11 @@ class TestLadder:
 
     def test_rows_are_in_order_of_their_median(self) -> None:
         prices = {"dear": ("1", "9", "9"), "cheap": ("2", "3", "2"), "x" * 30: ("5",)}
-        offers = [offer(name, price) for name, series in prices.items() for price in series]
+        offers = [
+            offer(name, price, number)
+            for name, series in prices.items()
+            for number, price in enumerate(series)
+        ]
         drawn: Any = price_ladder(iter(offers))
         names = [text.get_text() for text in drawn.get_yticklabels()]
         assert names == ["cheap (3)", "x" * 17 + "… (1)", "dear (3)"]
@@ -420,9 +444,10 @@ class TestLadder:
             price_ladder(cast("Any", [3]))
 
 
-def offer(name: str, price: str) -> Offer:
+def offer(name: str, price: str, machine: int = 1) -> Offer:
     prices = PriceTerms(gpu=PerGpuHour(price))
-    return Offer(id=cast("Any", 1), machine=MachineId(1), gpu_name=name, gpus=1, prices=prices)
+    whose = MachineId(machine)
+    return Offer(id=cast("Any", 1), machine=whose, gpu_name=name, gpus=1, prices=prices)
 
 
 class TestHeatMap:

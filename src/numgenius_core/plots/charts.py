@@ -11,12 +11,13 @@ Names and labels are written as they are: what stands between two ``$`` is no fo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from math import isnan, nan
-from statistics import median
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core.errors import RuleViolation
+from numgenius_core.ids import MachineId
 from numgenius_core.offer import Offer
 from numgenius_core.planning.bids import BidPlan
 from numgenius_core.plots._style import (
@@ -123,8 +124,10 @@ def price_ladder(
     Offers are drawn by what their GPUs cost on demand, quotes by what the stay costs all in, in
     their mode and with their disk.
 
-    The models are in order of their median price, which a bar marks; an offer whose price is not
-    known is not drawn. A full circle can be rented on demand now, an empty one cannot.
+    The models are in order of their median price, which a bar marks: that of their GPUs, a machine
+    counted once by its largest offer, as :func:`numgenius_core.frames.model_prices` counts them. An
+    offer whose price is not known is not drawn. A full circle can be rented on demand now, an empty
+    one cannot.
 
     Args:
         offers: The offers of a market or quotes of them, at least one.
@@ -149,6 +152,7 @@ def price_ladder(
     """
     given = as_tuple(offers, "offers")
     models: dict[str, list[tuple[float, bool]]] = {}
+    machines: dict[str, dict[MachineId, tuple[int, float]]] = {}
     for index, each in enumerate(given):
         if isinstance(each, Quote):
             offer, price = each.offer, float(each.per_hour()) / each.offer.gpus
@@ -158,15 +162,23 @@ def price_ladder(
             if "gpu" in each.unknown_prices:
                 continue
         models.setdefault(offer.gpu_name, []).append((price, offer.rentable))
+        largest = machines.setdefault(offer.gpu_name, {})
+        gpus, lowest = largest.get(offer.machine, (0, 0.0))
+        if (offer.gpus, -price) > (gpus, -lowest):  # of two of all its GPUs the cheaper one
+            largest[offer.machine] = offer.gpus, price
     if not models:
         raise RuleViolation("offers", "at least one offer with a known price", "none")
     (drawn,) = panels(axes, 1, style, (7.0, 1.3 + 0.42 * len(models)))
     look = look_of(style)
     prices = {model: [price for price, _ in group] for model, group in models.items()}
-    rows = sorted(models, key=lambda model: (median(prices[model]), model))
+    medians = {model: _median_gpu(known.values()) for model, known in machines.items()}
+    rows = sorted(models, key=lambda model: (medians[model], model))
     for row, model in enumerate(rows):
         _draw_row(drawn, look, row, models[model])
-    drawn.plot([], [], color=look.colours[1], linewidth=2.5, label="median")
+        ends = row - 0.4, row + 0.4
+        drawn.vlines(medians[model], *ends, color=look.colours[1], linewidth=2.5)
+    counted = "median GPU, each machine once"
+    drawn.plot([], [], color=look.colours[1], linewidth=2.5, label=counted)
     names = [f"{_short(model)} ({len(models[model])})" for model in rows]
     all_in = ", all in" if all(isinstance(each, Quote) for each in given) else ""
     name_axes(drawn, x=f"price{all_in} ($ per GPU-hour)", y="GPU model (offers)")
@@ -179,7 +191,7 @@ def price_ladder(
 
 
 def _draw_row(axes: Axes, look: Look, row: int, offers: list[tuple[float, bool]]) -> None:
-    """Draw the offers of a GPU model, by price and whether they are rentable, and their median."""
+    """Draw the offers of a GPU model, by price and whether they are rentable."""
     by_price = sorted(offers)
     for full, face, label in (
         (True, look.colours[0], "rentable now"),
@@ -200,8 +212,16 @@ def _draw_row(axes: Axes, look: Look, row: int, offers: list[tuple[float, bool]]
                 linewidths=0.9,
                 label=label,
             )
-    middle = median(price for price, _ in offers)
-    axes.vlines(middle, row - 0.4, row + 0.4, color=look.colours[1], linewidth=2.5)
+
+
+def _median_gpu(machines: Iterable[tuple[int, float]]) -> float:
+    """Return the price of the GPU in the middle, of machines with their GPUs and the price."""
+    by_price = sorted(machines, key=lambda one: one[1])
+    middle = (sum(gpus for gpus, _ in by_price) + 1) // 2
+    below = accumulate(gpus for gpus, _ in by_price)
+    return next(
+        price for (_, price), so_far in zip(by_price, below, strict=True) if so_far >= middle
+    )
 
 
 def sweep_heat_map(
