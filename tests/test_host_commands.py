@@ -554,8 +554,23 @@ class TestCharge:
         (marked,) = [line for line in lines if " *  " in line]
         price = marked.split()[0].rstrip("0")
         assert lines[-1].startswith(f"Ask ${price}")
-        assert "profit $ in 3 d" in lines[0]
+        assert "profit $ in 3 d  " in lines[0]
         assert lines[-2].startswith("Each run begins with an empty machine")
+        assert lines[-3] == "No power price (--kwh): the profit is the payout."
+
+    def test_the_edge_of_what_was_tried_is_no_advice(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        few = ("charge", "4", "--tries", "2", "--days", "2", "--runs", "2", "--usual", "1")
+        power = ("--kwh", "0.15", "--watts", "350")
+        lines = text(capsys, *few, *power, "--from", "0.20", "--to", "0.40").splitlines()
+        assert "profit $ in 2 d (±: 95 %)" in lines[0]
+        said = "Best of those tried is the highest, $0.40 a GPU-hour: look at a higher --to"
+        assert lines[-1].startswith(said)
+        assert "No power price" not in str(lines)
+        assert answer(capsys, *few, "--from", "0.20", "--to", "0.40")["edge"]
+        lines = text(capsys, *few, "--from", "2.80", "--to", "9").splitlines()
+        assert lines[-1].startswith("Best of those tried is the lowest, $2.80")
 
     def test_fitted_to_what_the_machine_has_seen(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path

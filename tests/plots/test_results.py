@@ -79,7 +79,9 @@ class TestASweep:
 
     def test_a_curve_says_what_it_draws(self) -> None:
         axes: Any = revenue_curve(found("price"))
-        assert axes.get_ylabel() == "profit ($)"  # as ``Sweep.curve`` gives, where none is named
+        assert axes.get_ylabel() == "profit in 9 h ($)"  # as ``Sweep.curve``, where none is named
+        assert axes.get_xlabel() == "price ($ per GPU-hour)"
+        assert "95 % interval" in [text.get_text() for text in axes.get_legend().get_texts()]
         pairs = found("price").curve("price")
         assert drawn_line(axes) == [float(each.mean) for _, each in pairs]
         assert list(axes.get_lines()[0].get_xdata()) == [float(price) for price, _ in pairs]
@@ -87,6 +89,16 @@ class TestASweep:
         other = revenue_curve(found("price"), measure="occupancy")
         assert other.get_ylabel() == "occupancy"
         assert revenue_curve(found("price"), value_label="$").get_ylabel() == "$"
+
+    def test_profit_without_a_price_of_power_says_so(self) -> None:
+        free = sweep(vary(evolve(WEEK, power=None), price=PRICES[:2]), runs=1, workers=1)
+        axes: Any = revenue_curve(free)
+        assert axes.get_ylabel() == "profit in 3 d ($, no power price)"
+        assert axes.get_legend_handles_labels()[1] == ["mean", "largest mean, at 0.4"]
+
+    def test_floors_are_no_prices(self) -> None:
+        options = vary(WEEK, min_bid=PRICES[:2])
+        assert revenue_curve(sweep(options, runs=1, workers=1)).get_xlabel().startswith("min_bid (")
 
     def test_numbers_of_one_s_own_are_no_revenue_unless_it_is_said(self) -> None:
         assert revenue_curve([1, 2], [3, 4]).get_ylabel() == "mean ($)"
@@ -96,10 +108,11 @@ class TestASweep:
         axes: Any = sweep_heat_map(both, measure="revenue")
         rows, columns, means = both.grid("price", "min_gpu", "revenue")
         assert len(axes.texts) == len(rows) * len(columns) == 6
-        assert (axes.get_ylabel(), axes.get_xlabel()) == ("price", "min_gpu")
+        labels = "price ($ per GPU-hour)", "min_gpu (GPUs)"
+        assert (axes.get_ylabel(), axes.get_xlabel()) == labels
         assert [each.get_text() for each in axes.get_yticklabels()] == ["0.30", "0.40", "0.60"]
         assert [each.get_text() for each in axes.get_xticklabels()] == ["1", "2"]
-        assert axes.figure.axes[1].get_ylabel() == "revenue ($)"
+        assert axes.figure.axes[1].get_ylabel() == "revenue in 9 h ($)"
         (image,) = axes.get_images()
         assert float(image.get_array()[0, 0]) == float(means[0][0])
 

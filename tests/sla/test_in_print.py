@@ -152,7 +152,7 @@ class TestTables:
         lengths = ((0, 0.05), (1, 0.5), (2, 3), (4, 7), (6, 25))
         assert str(estimate_uptime(history(*lengths), confidence="0.9")) == printed(
             """
-            uptime 95.0625% (81.9998% to 99.2077%) of 30.0 rented days
+            uptime 95.0625% (90 %: 81.9998% to 99.2077%) of 30.0 rented days
             outages                count  hours     uptime
             under a minute             0   0.00  100.0000%
             1 to 10 minutes            1   0.05   99.9931%

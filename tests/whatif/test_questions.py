@@ -19,6 +19,7 @@ from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.testing import EPOCH
 from numgenius_core.whatif import (
+    Answer,
     PerKwh,
     Power,
     Relisting,
@@ -31,6 +32,7 @@ from numgenius_core.whatif import (
     break_even_floor,
     floor_against_power_cost,
     sweep,
+    vary,
     worth_of_discount,
 )
 from scenario_parts import bids, listing, wants
@@ -112,11 +114,52 @@ class TestBestPrice:
 
     def test_it_shows_its_figures(self) -> None:
         answer = best_price(payers("0.30", "0.50"), [PerGpuHour("0.30"), PerGpuHour("0.50")])
-        head, first, second = str(answer).splitlines()
+        title, head, first, second, note = str(answer).splitlines()
+        assert title == "in 5 d; no power price: profit is the payout"
+        assert note == "the best is the lowest price tried: look below it too"
         assert head.startswith("option (* best)")
         assert first.split() == ["price", "0.30", "*", "0.60", "0.2", "%", "0.0", "%"]
         assert second.split()[2:4] == ["0.50", "-0.10"]
-        assert answer._repr_html_().count("<tr>") == 3
+        assert answer._repr_html_().count("<tr>") == 4
+
+    def test_a_title_says_how_sure_it_is_and_over_which_time(self) -> None:
+        prices = [PerGpuHour(price) for price in ("0.30", "0.40", "0.60")]
+        powered = str(best_price(WEEK, prices, runs=2, workers=1)).splitlines()[0]
+        assert powered == "in 3 d; ± is half of the 95 % interval"
+        free = best_price(evolve(WEEK, power=None), prices, measure="payout", runs=2, workers=1)
+        assert str(free).splitlines()[0] == powered
+
+
+class TestTheEdge:
+    """The best of what was tried, where it is an end of it, is no answer yet."""
+
+    @pytest.mark.parametrize(
+        ("paid", "tried", "said"),
+        [
+            ("0.90", ("0.30", "0.40", "0.50"), "highest price tried: look above it too"),
+            ("0.30", ("0.50", "0.40", "0.30"), "lowest price tried: look below it too"),
+            ("0.40", ("0.30", "0.40", "0.50"), None),
+            ("0.90", ("0.50",), None),
+            ("0.00", ("0.00", "0.10"), None),
+        ],
+    )
+    def test_of_prices(self, paid: str, tried: tuple[str, ...], said: str | None) -> None:
+        answer = best_price(payers(paid), [PerGpuHour(price) for price in tried])
+        assert answer.is_edge is (said is not None)
+        assert answer.table().notes == (() if said is None else (f"the best is the {said}",))
+
+    def test_of_floors_and_discounts(self) -> None:
+        floors = [PerGpuHour(floor) for floor in ("0.01", "0.02")]
+        answer = floor_against_power_cost(WEEK, floors, runs=1, workers=1)
+        assert answer.is_edge
+        none = worth_of_discount(payers("0.30"), ["0.4"])  # of equal ones the first: no discount
+        assert not none.is_edge
+
+    def test_what_has_no_more_beyond_it_has_none(self) -> None:
+        assert not best_min_gpu(payers("0.50")).is_edge
+        options = vary(payers("0.90"), price=PRICES[:2], min_gpu=[1, 2])
+        both = sweep(options, workers=1)
+        assert not Answer(best=options[0], base=options[0], measure="profit", sweep=both).is_edge
 
 
 class TestBestMinGpu:

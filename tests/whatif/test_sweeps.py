@@ -270,7 +270,8 @@ class TestASweep:
             found.grid("price", "price")
 
     def test_a_table(self, found: Sweep) -> None:
-        head, first, *_ = str(found).splitlines()
+        title, head, first, *_ = str(found).splitlines()
+        assert title == "in 3 d; ± is half of the 95 % interval"
         assert head.split() == ["option", "profit", "$", "occupancy", "unserved"]
         assert first.startswith("price 0.30")
         assert "±" in found._repr_html_()

@@ -383,9 +383,15 @@ class Simulation:
         others = (one for one in known.options if one is not best)
         clear = all(known.difference(best, one).is_clear for one in others)
         tail = "." if clear else "; others may do as well (more runs tell)."
-        head = ["$ per GPU-hour (* best)", "profit $", "revenue $", "rented"]
+        days = f"$ in {self.days} d (±: 95 %)"
+        head = ["$ per GPU-hour (* best)", f"profit {days}", f"revenue {days}", "rented"]
+        price = best.value("price")
+        advice = f"Ask ${price} a GPU-hour"
+        for end, which, wider in ((0, "lowest", "lower"), (-1, "highest", "higher")):
+            if price == known.options[end].value("price"):
+                advice = f"Best of those tried is the {which}, ${price}: look at {wider} ones"
         said = [
-            f"Ask ${best.value('price')} a GPU-hour{tail}",
+            f"{advice}{tail}",
             "Who comes is an assumption: compare the prices, and take the dollars for no forecast.",
             "Each run begins with an empty machine: long stays fill it slowly (more days tell).",
         ]

@@ -100,7 +100,18 @@ def show(result: dict[str, Any], options: Namespace) -> None:
                 f"{100 * one['unserved']:.0f} %",
             )
         )
-    print_table(("$/GPU-hour (* best)", f"profit $ in {options.days} d", "rented", "lost"), rows)
+    profit = f"profit $ in {options.days} d"
+    if options.runs > 1:
+        profit += plain(" (±: 95 %)")
+    print_table(("$/GPU-hour (* best)", profit, "rented", "lost"), rows)
+    if options.kwh is None:
+        print("No power price (--kwh): the profit is the payout.")
     print("Each run begins with an empty machine: long stays fill it slowly (more --days tell).")
     tail = "" if result["clear"] else "; others may do as well (more --runs tell)"
-    print(plain(f"Ask ${result['best']} a GPU-hour{tail}."))
+    if not result["edge"]:
+        print(plain(f"Ask ${result['best']} a GPU-hour{tail}."))
+        return
+    highest = result["best"] == result["prices"][-1]["price"]
+    which, wider = ("highest", "higher --to") if highest else ("lowest", "lower --from")
+    said = f"Best of those tried is the {which}, ${result['best']} a GPU-hour: look at a {wider}"
+    print(plain(f"{said}{tail}."))

@@ -58,7 +58,7 @@ def run(options: Namespace) -> dict[str, Any]:
     finally:
         done.clear()
     if options.plot is not None:
-        _draw(answer, options)
+        _draw(answer, options.plot)
     rows = []
     for option in answer.sweep.options:
         profit = answer.sweep.estimate(option, "profit")
@@ -72,7 +72,12 @@ def run(options: Namespace) -> dict[str, Any]:
                 "unserved": round(float(answer.sweep.estimate(option, "unserved").mean), 4),
             }
         )
-    return {"best": str(answer.value), "clear": answer.is_clear, "prices": rows}
+    return {
+        "best": str(answer.value),
+        "clear": answer.is_clear,
+        "edge": answer.is_edge,
+        "prices": rows,
+    }
 
 
 class _Progress:
@@ -208,18 +213,7 @@ def _seen(file: str) -> list[Observation]:
     return found
 
 
-def _draw(answer: Answer, options: Namespace) -> None:
+def _draw(answer: Answer, file: str) -> None:
     from numgenius_core.plots import revenue_curve
 
-    curve = answer.sweep.curve("price", "profit")
-    intervals = [(float(one.low), float(one.high)) for _, one in curve]
-    save(
-        options.plot,
-        lambda: revenue_curve(
-            [float(price.to_decimal()) for price, _ in curve],
-            [float(one.mean) for _, one in curve],
-            intervals if options.runs > 1 else None,
-            value_label=f"profit in {options.days} days ($)",
-            interval_label="95 % interval",
-        ),
-    )
+    save(file, lambda: revenue_curve(answer.sweep))

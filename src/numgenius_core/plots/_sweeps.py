@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from numgenius_core.errors import RuleViolation, WrongType, shown
 
 if TYPE_CHECKING:
+    from numgenius_core.whatif.estimate import Estimate
     from numgenius_core.whatif.sweeps import Measure, Sweep
 
 
@@ -43,9 +44,22 @@ def varied(sweep: Sweep, path: str, count: int) -> tuple[str, ...]:
     return names
 
 
-def figure_of(measure: Measure) -> str:
+def figure_of(sweep: Sweep, measure: Measure) -> str:
     """Return what a figure of a sweep is called on an axis."""
-    from numgenius_core.whatif.sweeps import heading
+    from numgenius_core.whatif._wording import axis_of
 
-    name = heading(measure)
-    return f"{name.removesuffix(' $')} ($)" if name.endswith(" $") else name
+    return axis_of(sweep.options, measure)
+
+
+def setting(name: str) -> str:
+    """Return what a thing varied is called on an axis."""
+    from numgenius_core.whatif._wording import setting_of
+
+    return setting_of(name)
+
+
+def level_of(estimate: Estimate) -> str:
+    """Return what the intervals of estimates are called."""
+    from numgenius_core.whatif._wording import percent
+
+    return f"{percent(estimate.confidence)} interval"

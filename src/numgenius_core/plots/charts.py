@@ -35,7 +35,7 @@ from numgenius_core.plots._style import (
     panels,
     written,
 )
-from numgenius_core.plots._sweeps import alone, figure_of, is_sweep, varied
+from numgenius_core.plots._sweeps import alone, figure_of, is_sweep, level_of, setting, varied
 from numgenius_core.prices.quotes import Quote
 from numgenius_core.prices.schedules import ReservedSchedule, months_of
 from numgenius_core.rates import PerHour
@@ -246,9 +246,10 @@ def sweep_heat_map(
         rows: The settings of the rows, as they are to be written; of numbers as many digits are
             written as tell them apart, three at least.
         columns: The settings of the columns, likewise.
-        row_label: What the rows are, with its unit; of a sweep, the name of what was varied.
+        row_label: What the rows are, with its unit; by default what was varied in a sweep.
         column_label: What the columns are, with its unit.
-        value_label: What the numbers are, with their unit.
+        value_label: What the numbers are, with their unit; by default the figure of a sweep, with
+            the time that was simulated.
         measure: Of a sweep, the figure drawn, as for :meth:`numgenius_core.whatif.Sweep.grid`.
         best: Whether the largest number gets a frame.
         axes: Where to draw; by default those of a new figure.
@@ -271,8 +272,8 @@ def sweep_heat_map(
     if is_sweep(values):
         alone("values", rows=rows, columns=columns)
         down, across = varied(values, "values", 2)
-        row_label, column_label = row_label or down, column_label or across
-        value_label = value_label or figure_of(measure)
+        row_label, column_label = row_label or setting(down), column_label or setting(across)
+        value_label = value_label or figure_of(values, measure)
         rows, columns, values = values.grid(down, across, measure)
     names = as_tuple(cast("Iterable[object]", rows), "rows")
     heads = as_tuple(cast("Iterable[object]", columns), "columns")
@@ -332,9 +333,9 @@ def revenue_curve(
     intervals: Sequence[tuple[Number, Number]] | None = None,
     *,
     measure: Measure = "profit",
-    price_label: str = "price ($ per GPU-hour)",
+    price_label: str | None = None,
     value_label: str | None = None,
-    interval_label: str = "interval",
+    interval_label: str | None = None,
     axes: Axes | None = None,
     style: Literal["light", "dark"] = "light",
 ) -> Axes:
@@ -346,10 +347,12 @@ def revenue_curve(
         means: The mean at each price.
         intervals: Low and high end of the interval around each mean, if known.
         measure: Of a sweep, the figure drawn, as for :meth:`numgenius_core.whatif.Sweep.curve`.
-        price_label: What the prices are, with their unit.
-        value_label: What the means are, with their unit; by default the figure of a sweep, else
-            ``mean ($)``.
-        interval_label: What the intervals are, such as ``95 % interval``.
+        price_label: What the prices are, with their unit; by default what was varied in a sweep,
+            else ``price ($ per GPU-hour)``.
+        value_label: What the means are, with their unit; by default the figure of a sweep, with the
+            time that was simulated, else ``mean ($)``.
+        interval_label: What the intervals are; by default ``95 % interval`` of a sweep, else
+            ``interval``.
         axes: Where to draw; by default those of a new figure.
         style: ``light`` (for print and light pages) or ``dark``.
 
@@ -370,8 +373,10 @@ def revenue_curve(
         means = [each.mean for each in estimates]
         if all(each.half_width is not None for each in estimates):
             intervals = [(each.low, each.high) for each in estimates]
-        value_label = figure_of(measure) if value_label is None else value_label
         (name,) = varied(prices, "prices", 1)
+        value_label = figure_of(prices, measure) if value_label is None else value_label
+        price_label = setting(name) if price_label is None else price_label
+        interval_label = level_of(estimates[0]) if interval_label is None else interval_label
         prices = [one.value(name) for one in prices.options]
     at = ascending(prices, "prices")
     middle = numbers_of(means, "means", len(at))
@@ -389,7 +394,7 @@ def revenue_curve(
             hatch="////",
             alpha=0.45,
             linewidth=0.8,
-            label=interval_label,
+            label="interval" if interval_label is None else interval_label,
         )
     drawn.plot(at, middle, color=look.colours[0], marker="o", linewidth=2, label="mean")
     best = middle.index(max(middle))
@@ -403,7 +408,11 @@ def revenue_curve(
         linestyle="none",
         label=f"largest mean, at {at[best]:g}",
     )
-    name_axes(drawn, x=price_label, y="mean ($)" if value_label is None else value_label)
+    name_axes(
+        drawn,
+        x="price ($ per GPU-hour)" if price_label is None else price_label,
+        y="mean ($)" if value_label is None else value_label,
+    )
     drawn.yaxis.set_major_formatter("{x:,g}")
     legend_of(drawn, look, "best")
     return drawn

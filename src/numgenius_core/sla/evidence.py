@@ -103,7 +103,8 @@ class UptimeEstimate(Tabular):
 
     def table(self) -> ResultTable:
         """Return a row for each length of outage and each of the ten worst days."""
-        ends = f"{float(self.low):.4%} to {float(self.high):.4%}"
+        level = f"{float(100 * self.confidence):g} %"
+        ends = f"{level}: {float(self.low):.4%} to {float(self.high):.4%}"
         days = self.rented_seconds / SECONDS_PER_DAY
         title = f"uptime {float(self.uptime):.4%} ({ends}) of {days:.1f} rented days"
         rows = [
@@ -160,7 +161,7 @@ def estimate_uptime(
     >>> history = UptimeHistory(rentals=[Interval(july, july + timedelta(days=30))],
     ...                         outages=outages)
     >>> print(str(estimate_uptime(history)).splitlines()[0])
-    uptime 99.5370% (98.9429% to 99.7780%) of 30.0 rented days
+    uptime 99.5370% (95 %: 98.9429% to 99.7780%) of 30.0 rented days
     """
     lengths = _lengths(history)
     half = (1 - _risk(confidence, "confidence")) / 2

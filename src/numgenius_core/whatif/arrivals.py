@@ -44,6 +44,7 @@ from numgenius_core.intervals import total_seconds
 from numgenius_core.planning.spells import FreeSpell
 from numgenius_core.rates import PerGpuHour
 from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Exact
+from numgenius_core.whatif._wording import percent
 from numgenius_core.whatif.demand import Demand
 from numgenius_core.whatif.distributions import Distribution, Pareto
 from numgenius_core.whatif.estimate import CONFIDENCE, Estimate, student_t
@@ -89,7 +90,7 @@ class Arrivals:
     ...     )
     >>> seen = [spell(machine, hours) for machine, hours in enumerate((3, 30, 9, 4, 12, 8))]
     >>> print(Arrivals.of(seen, sizes={8: 1}, stays=Exponential("6"), elasticity="1.5"))
-    2.27 a day (0.79 to 6.49) at $0.80: 6 rentals of 6 machines
+    2.27 a day (95 %: 0.79 to 6.49) at $0.80: 6 rentals of 6 machines
     """
 
     demand: Demand
@@ -157,7 +158,8 @@ class Arrivals:
 
     def __str__(self) -> str:
         with localcontext(WIDE):  # the caller's may round another way
-            rate = f"{self.per_day:.2f} a day ({self.low:.2f} to {self.high:.2f})"
+            ends = f"{percent(self.confidence)}: {self.low:.2f} to {self.high:.2f}"
+            rate = f"{self.per_day:.2f} a day ({ends})"
         found = f"{rate} at ${self.price}"
         if self.elasticity is not None:
             found += f", elasticity {self.elasticity}"

@@ -21,6 +21,7 @@ from numgenius_core.billing.history import History
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.listing import Mode
 from numgenius_core.money import Money
+from numgenius_core.whatif._wording import time_of
 
 
 class Lost(Enum):
@@ -200,7 +201,7 @@ class Outcome(Tabular):
         time = self.gpus * self.seconds
         rows = [_row(one.mode.value, one, time) for one in self.modes if one.requests]
         rows.append(_row("all", self, time))
-        title = f"power ${self.power:.2f}, profit ${self.profit:.2f}"
+        title = f"in {time_of(self.seconds)}: power ${self.power:.2f}, profit ${self.profit:.2f}"
         head = ("clients", "came", "rented", "GPU time", "pauses", "revenue $", "payout $")
         return ResultTable(title=title, head=head, rows=tuple(rows))
 

@@ -26,6 +26,7 @@ from attrs import evolve, frozen
 
 from numgenius_core._accrual import fee_of
 from numgenius_core._checks import as_tuple, check_kind
+from numgenius_core._numbers import fraction
 from numgenius_core._tables import Tabular
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import RuleViolation, shown
@@ -33,6 +34,7 @@ from numgenius_core.gpus.slicing import offer_sizes
 from numgenius_core.listing import Listing
 from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.units import Exact
+from numgenius_core.whatif._wording import cell, heading, title_of
 from numgenius_core.whatif.estimate import Estimate
 from numgenius_core.whatif.scenario import Option, Scenario, vary
 from numgenius_core.whatif.sweeps import (
@@ -40,13 +42,12 @@ from numgenius_core.whatif.sweeps import (
     Measure,
     Progress,
     Sweep,
-    cell,
     check_measure,
-    heading,
     sweep,
 )
 
 _MOST_MIXES: Final = 1_000
+_ENDLESS: Final = {"price", "min_bid", "max_discount"}  # beyond what was tried there is more
 _FLOORS: Final = (Fraction(0), Fraction(1, 2), Fraction(1), Fraction(3, 2), Fraction(2))
 
 
@@ -119,6 +120,34 @@ class Answer(Tabular):
             if one is not self.best
         )
 
+    @property
+    def is_edge(self) -> bool:
+        """Whether the best is the lowest or highest price, floor or discount that was tried.
+
+        One beyond it may be better, so a wider range should be looked at. Zero has none below it.
+        """
+        return self._edge is not None
+
+    @property
+    def _edge(self) -> str | None:
+        """Which end of what was tried the best is, if there is more beyond it."""
+        varied = {name for one in self.sweep.options for name, _ in one.values}
+        if len(varied) != 1 or not varied <= _ENDLESS or not self.best.values:
+            return None
+        known = sorted({_number(value) for one in self.sweep.options for _, value in one.values})
+        best = _number(self.value)
+        if len(known) == 1 or best not in (known[0], known[-1]):
+            return None
+        if best == known[-1]:
+            return "highest"
+        return "lowest" if best else None
+
+    def _notes(self) -> tuple[str, ...]:
+        if self._edge is None:
+            return ()
+        (name, _), where = self.best.values[0], "above" if self._edge == "highest" else "below"
+        return (f"the best is the {self._edge} {name} tried: look {where} it too",)
+
     def _rows(self) -> Iterable[object]:
         return self.sweep._rows()
 
@@ -142,7 +171,13 @@ class Answer(Tabular):
             "occupancy",
             "unserved",
         )
-        return ResultTable(title="", head=head, rows=tuple(rows))
+        title = title_of(self.sweep.options, [self.measure], [self.estimate])
+        return ResultTable(title=title, head=head, rows=tuple(rows), notes=self._notes())
+
+
+def _number(value: Any) -> Fraction:
+    """Return a price or a share as a number that can be compared."""
+    return Fraction(value.steps) if isinstance(value, PerGpuHour) else fraction(value, "value")
 
 
 class _How(NamedTuple):

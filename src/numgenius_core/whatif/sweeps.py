@@ -40,6 +40,7 @@ from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import MissingExtra, RuleViolation, WrongType, brief, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.units import Exact
+from numgenius_core.whatif._wording import COUNTS, DOLLARS, SHARES, cell, heading, title_of
 from numgenius_core.whatif.demand import Trace
 from numgenius_core.whatif.estimate import CONFIDENCE, Estimate, estimate_mean
 from numgenius_core.whatif.outcome import Outcome
@@ -61,11 +62,8 @@ _FIRST_SECONDS: Final = 1.0  # in this process, which tell how long all of it ta
 _FEW_SECONDS: Final = 4.0  # what is left then is not worth starting processes
 _TASKS_PER_WORKER: Final = 4  # so that a slow one at the end leaves few cores idle
 _ONE_PROCESS: Final = frozenset({"emscripten", "wasi"})  # Python in a browser, or in WebAssembly
-_DOLLARS: Final = ("profit", "payout", "revenue", "power")
-_SHARES: Final = ("occupancy", "unserved")
-_COUNTS: Final = ("requests", "rented", "pauses", "gpu_seconds", "free", "unusable")
 _Job = tuple[int, int]  # which option, and which run of it
-_FIGURES: Final = (*_DOLLARS, *_SHARES, *_COUNTS)
+_FIGURES: Final = (*DOLLARS, *SHARES, *COUNTS)
 
 
 def _as_options(given: Iterable[Option]) -> tuple[Option, ...]:
@@ -200,22 +198,13 @@ class Sweep(Tabular):
     def table(self, *measures: str) -> ResultTable:
         """Return the estimates of some figures for each option, by default the usual ones."""
         names = measures or ("profit", "occupancy", "unserved")
-        rows = [(one.label, *(self._cell(one, name) for name in names)) for one in self.options]
-        return ResultTable(title="", head=("option", *map(heading, names)), rows=tuple(rows))
-
-    def _cell(self, option: Option, name: str) -> str:
-        return cell(self.estimate(option, name), name)
-
-
-def heading(measure: Measure) -> str:
-    """Return a figure's name with its unit."""
-    name = measure if isinstance(measure, str) else getattr(measure, "__name__", "figure")
-    return f"{name} $" if name in _DOLLARS else name
-
-
-def cell(found: Estimate, measure: Measure) -> str:
-    """Return an estimate of a figure as text."""
-    return f"{found.text(1, 100)} %" if measure in _SHARES else found.text(2)
+        found = [[self.estimate(one, name) for name in names] for one in self.options]
+        rows = [
+            (one.label, *(cell(*each) for each in zip(estimates, names, strict=True)))
+            for one, estimates in zip(self.options, found, strict=True)
+        ]
+        title = title_of(self.options, names, found[0])
+        return ResultTable(title=title, head=("option", *map(heading, names)), rows=tuple(rows))
 
 
 def check_measure(measure: Measure) -> None:
