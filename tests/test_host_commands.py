@@ -25,6 +25,7 @@ from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, PriceTerms
 from numgenius_core.maintenance import plan_fleet
 from numgenius_core.offer import Block
+from numgenius_core.plots import bid_availability
 from numgenius_core.rates import PerGpuHour
 from numgenius_core.whatif import Demand, Observed, Scenario, simulate, sweeps
 from numgenius_core.wire import read_machines
@@ -532,6 +533,32 @@ class TestReserve:
     def test_a_month_is_one_of_720_hours(self, capsys: pytest.CaptureFixture[str]) -> None:
         words = ("reserve", "--price", "1", "--months", "3", "--cancel-after")
         assert text(capsys, *words, "1mo") == text(capsys, *words, "720h")
+
+
+class TestBidOnDemand:
+    """What the same time costs on demand, beside the bids."""
+
+    def test_it_is_said_and_marked(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+    ) -> None:
+        path = tmp_path / "h.csv"
+        path.write_text("time,price\n2026-03-01T00:00:00Z,0.20\n2026-03-02T00:00:00Z,0.60\n")
+        call = ("bid", str(path), "--until", "2026-03-03", "--on-demand", "0.70")
+        assert answer(capsys, *call)["on_demand"] == {"price": "0.70", "cost": "33.60"}
+        assert "on demand all the time: $33.60 at $0.70 an hour" in text(capsys, *call)
+        assert "--on-demand: " in refused(capsys, *call[:-1], "dear")
+        drawn: list[Any] = []
+
+        def keep(*given: Any, **named: Any) -> Any:
+            drawn.append(bid_availability(*given, **named))
+            return drawn[-1]
+
+        monkeypatch.setattr("numgenius_core.plots.bid_availability", keep)
+        text(capsys, *call, "--plot", str(tmp_path / "x.svg"))
+        assert drawn[0][0].get_legend_handles_labels()[1] == ["on-demand price"]
 
 
 class TestCharge:

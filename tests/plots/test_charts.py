@@ -568,12 +568,14 @@ class TestBids:
         )
         for each in drawn:
             assert each.get_ylim()[1] > max(each.get_lines()[0].get_ydata())
-        # A winner pays its own bid, so this price is not what it pays.
-        assert drawn[1].get_ylabel() == "mean price while it runs ($/hour)"
+        # A winner pays its own bid; the price of the record is drawn beside it, and named as that.
+        assert drawn[1].get_ylabel() == "while it runs ($/hour)"
+        assert line(drawn[1], "paid: the bid itself")[1] == [0.1, 0.65, 1.3]
+        assert line(drawn[1], "recorded price, on average")[1] == [0.0715, 0.0912, 0.1108]
         series = [list(map(float, each.get_lines()[0].get_ydata())) for each in drawn]
         assert series == [
             pytest.approx([76.77, 93.54, 95.75]),
-            [0.0715, 0.0912, 0.1108],
+            [0.1, 0.65, 1.3],
             [4.04, 1.41, 0.95],
         ]
         assert all(list(each.get_lines()[0].get_xdata()) == [0.1, 0.65, 1.3] for each in drawn)

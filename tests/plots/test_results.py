@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
+from itertools import combinations
 from math import isnan
 from typing import Any
 
@@ -15,10 +17,11 @@ from attrs import evolve
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.money import Money
 from numgenius_core.planning import BidPlan, compare_bids
-from numgenius_core.plots import bid_availability, revenue_curve, sweep_heat_map
+from numgenius_core.plots import bid_availability, price_ladder, revenue_curve, sweep_heat_map
 from numgenius_core.plots._style import labels_of
 from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.whatif import Sweep, sweep, vary
+from numgenius_core.wire import read_sample
 from price_records import HOUR, series
 from sweep_cases import PRICES, WEEK
 
@@ -51,6 +54,9 @@ class TestABidPlan:
         assert drawn_line(shares) == pytest.approx([0, 200 / 3, 100])
         assert drawn_line(pauses) == [0, 8, 0]
         gap, *known = drawn_line(prices)
+        assert isnan(gap)
+        assert known == [0.3, 0.6]  # what it pays
+        gap, *known = drawn_line(prices, 1)
         assert isnan(gap)
         assert known == pytest.approx([0.25, 1 / 3])
 
@@ -131,6 +137,35 @@ class TestASweep:
             sweep_heat_map([[1]])
         with pytest.raises(WrongType, match=r"^means: need a series of values, got None$"):
             revenue_curve([1, 2])
+
+
+class TestLayout:
+    """What axes are called stands within the picture, and nowhere upon another."""
+
+    @pytest.mark.parametrize(
+        "draw",
+        [
+            lambda: price_ladder([one for one in read_sample().offers if "4090" in one.gpu_name]),
+            lambda: bid_availability(plan(), on_demand=PerHour("0.70"))[0],
+            lambda: sweep_heat_map(found("price", "min_gpu")),
+            lambda: sweep_heat_map(
+                sweep(
+                    vary(evolve(WEEK, power=None), min_gpu=[1], price=PRICES[:2]), runs=1, workers=1
+                )
+            ),
+            lambda: revenue_curve(found("price")),
+        ],
+        ids=["one model", "bids", "map", "map of one row", "curve"],
+    )
+    def test_labels_have_room(self, draw: Callable[[], Any]) -> None:
+        figure = draw().figure
+        figure.draw_without_rendering()
+        texts = [text for axes in figure.axes for text in (axes.xaxis.label, axes.yaxis.label)]
+        boxes = [text.get_window_extent() for text in texts if text.get_text()]
+        for box in boxes:
+            assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+            assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
+        assert not [1 for one, two in combinations(boxes, 2) if one.overlaps(two)]
 
 
 class TestLabelsOfSettings:

@@ -243,6 +243,7 @@ def price_record(history: bytes) -> dict[str, Any]:
         [
             str(one.bid),
             f"{float(one.availability):.2%}",
+            f"{one.cost:,.2f}",
             "–" if one.mean_price is None else f"{float(one.mean_price):.4f}",
             f"{float(one.per_day):.2f}",
         ]
@@ -254,6 +255,6 @@ def price_record(history: bytes) -> dict[str, Any]:
     said = [f"On the record {name or 'of the file'}, {series.span}."]
     if len(found) > 1:
         said.append(f"The file has {len(found)} records; this is the first.")
-    head = ["bid $/h", "runs", "mean price $/h", "pauses a day"]
+    head = ["bid $/h", "runs", "cost $", "recorded price $/h", "pauses a day"]
     drawn = chart("bid, $ an hour", "% of the time", points)
     return {"text": said, "table": table(head, rows), "chart": drawn}

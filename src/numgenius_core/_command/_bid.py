@@ -23,7 +23,7 @@ lowest bid that ran. A bid runs whenever it is at least the price, and pays itse
 MORE = """\
 examples:
   numgenius bid history.csv
-  numgenius bid history.csv --bid 0.25 --bid 0.40 --plot bids.svg
+  numgenius bid history.csv --bid 0.25 --bid 0.40 --on-demand 0.70 --plot bids.svg
   aws ec2 describe-spot-price-history … | numgenius bid - --series 'us-east-1b'
 """
 
@@ -49,6 +49,9 @@ def add(subparsers: Subparsers) -> None:
     bid.add_argument("--price", metavar="COLUMN", help="the column of the prices")
     bid.add_argument("--until", metavar="TIME", help="when the last price ceases to hold")
     add_utc(bid)
+    bid.add_argument(
+        "--on-demand", metavar="$/HOUR", help="what the instance costs on demand, to compare with"
+    )
     bid.add_argument("--plot", metavar="FILE", help="a picture of it, as SVG or PNG")
     add_json(bid)
 
@@ -75,5 +78,8 @@ def show(result: dict[str, Any], _: Namespace) -> None:
         )
         for one in result["bids"]
     ]
-    print_table(("bid $/h", "runs", "cost $", "price $/h", "pauses", "a day"), rows)
+    print_table(("bid $/h", "runs", "cost $", "recorded $/h", "pauses", "a day"), rows)
+    if "on_demand" in result:
+        there = result["on_demand"]
+        print(f"on demand all the time: ${float(there['cost']):,.2f} at ${there['price']} an hour")
     print(f"over {result['hours']} h from {result['start']} to {result['end']}")

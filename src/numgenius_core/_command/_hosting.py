@@ -11,7 +11,7 @@ from typing import Any, Final
 from numgenius_core._command._durations import parse_hours
 from numgenius_core._command._market import bid_of
 from numgenius_core._command._plotting import nothing_drawn, save
-from numgenius_core._command._reading import instant, source_of
+from numgenius_core._command._reading import instant, read, source_of
 from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core._terms import LOWEST_BID
@@ -40,10 +40,13 @@ def compare_bids(options: Namespace) -> dict[str, Any]:
         bids = _differing(series)
     else:
         bids = sorted({bid_of(text) for text in options.bid}, key=_steps)
+    on_demand = None
+    if options.on_demand is not None:
+        on_demand = read("--on-demand", PerHour, options.on_demand)
     plan = fare(series, bids)
     found = plan.bids
     if options.plot is not None:
-        _plot(options.plot, plan)
+        _plot(options.plot, plan, on_demand)
     rows = [
         {
             "bid": str(one.bid),
@@ -63,17 +66,25 @@ def compare_bids(options: Namespace) -> dict[str, Any]:
         "end": f"{span.end:%Y-%m-%dT%H:%M:%SZ}",
         "hours": _rounded(Fraction(span.seconds, SECONDS_PER_HOUR)),
         "bids": rows,
+        **_on_demand(on_demand, span.seconds),
     }
 
 
-def _plot(path: str, plan: BidPlan) -> None:
+def _on_demand(price: PerHour | None, seconds: int) -> dict[str, Any]:
+    """Return what the whole time costs on demand, where that price is known."""
+    if price is None:
+        return {}
+    return {"on_demand": {"price": str(price), "cost": f"{price.charge(seconds):.2f}"}}
+
+
+def _plot(path: str, plan: BidPlan, on_demand: PerHour | None) -> None:
     """Draw the bids into a file."""
     from numgenius_core.plots import bid_availability
 
     if all(one.mean_price is None for one in plan.bids):
         nothing_drawn("none of the bids ran")
         return
-    save(path, lambda: bid_availability(plan)[0])
+    save(path, lambda: bid_availability(plan, on_demand=on_demand)[0])
 
 
 def _series(options: Namespace) -> PriceSeries:

@@ -111,9 +111,9 @@ class BidPlan(Tabular):
         return self.bids
 
     def table(self) -> ResultTable:
-        """Return a row for each bid: availability, cost, mean price and interruptions a day.
+        """Return a row for each bid: availability, cost, recorded price and interruptions a day.
 
-        The cost is at the bid itself, the mean price that of the record while it ran.
+        The cost is at the bid itself, the price is the mean of the record while it ran.
         """
         rows = [
             (
@@ -125,7 +125,7 @@ class BidPlan(Tabular):
             )
             for one in self.bids
         ]
-        head = ("bid $/h", "available", "cost $", "mean price $/h", "interruptions a day")
+        head = ("bid $/h", "available", "cost $", "recorded price $/h", "interruptions a day")
         return ResultTable(title="", head=head, rows=tuple(rows))
 
 

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 _POINTS: Final = 120  # of a curve
 _LONGEST_NAME: Final = 18
+_LOWEST_LADDER: Final = 2.6  # inches: what the label of its axis and the legend need
+_LOWEST_MAP: Final = 3.1  # inches: what the label of its colours needs
 _FAR: Final = 20
 _SPREAD: Final = (0, 1, -1, 2, -2)  # so offers of one price lie beside each other
 _DARK_CELL: Final = 0.45  # of a colour's brightness: below, the number in it is white
@@ -168,7 +170,7 @@ def price_ladder(
             largest[offer.machine] = offer.gpus, price
     if not models:
         raise RuleViolation("offers", "at least one offer with a known price", "none")
-    (drawn,) = panels(axes, 1, style, (7.0, 1.3 + 0.42 * len(models)))
+    (drawn,) = panels(axes, 1, style, (7.0, max(1.3 + 0.42 * len(models), _LOWEST_LADDER)))
     look = look_of(style)
     prices = {model: [price for price, _ in group] for model, group in models.items()}
     medians = {model: _median_gpu(known.values()) for model, known in machines.items()}
@@ -281,7 +283,8 @@ def sweep_heat_map(
     known = [number for row in cells for number in row if number is not None]
     if not known:
         raise RuleViolation("values", "at least one number", "none")
-    (drawn,) = panels(axes, 1, style, (2.4 + 0.9 * len(heads), 1.6 + 0.5 * len(names)))
+    size = 2.4 + 0.9 * len(heads), max(1.6 + 0.5 * len(names), _LOWEST_MAP)
+    (drawn,) = panels(axes, 1, style, size)
     look = look_of(style)
     low, high = min(known), max(known)
     drawn.grid(visible=False)
@@ -428,18 +431,18 @@ def bid_availability(
     axes: Sequence[Axes] | None = None,
     style: Literal["light", "dark"] = "light",
 ) -> tuple[Axes, Axes, Axes]:
-    """Draw what each bid gets: how often it runs, at what price, how often it is interrupted.
+    """Draw what each bid gets: how often it runs, what it pays, how often it is interrupted.
 
     Args:
         bids: What :func:`numgenius_core.planning.compare_bids` gives, which has the other three; or
             bids in ascending order, dollars per hour.
         availability: Share of the time that each bid runs, 0 to 1.
-        mean_price: The mean price while it runs, dollars per hour; ``None`` for a bid that never
-            ran, which leaves a gap. A winner pays its own bid; this it would pay only where
-            winners pay the price.
+        mean_price: The mean price recorded while it runs, dollars per hour; ``None`` for a bid that
+            never ran, which leaves a gap. A winner pays its own bid, which is drawn beside it; this
+            it would pay only where winners pay the price.
         interruptions: How often it is interrupted, per day.
         on_demand: The on-demand price, dollars per hour, marked if given.
-        axes: Three to draw on, for the availability, the price and the interruptions; by default
+        axes: Three to draw on, for the availability, the prices and the interruptions; by default
             those of a new figure.
         style: ``light`` (for print and light pages) or ``dark``.
 
@@ -467,25 +470,32 @@ def bid_availability(
     for index, share in enumerate(shares):
         if not 0 <= share <= 1:
             raise RuleViolation(f"availability[{index}]", "a share from 0 to 1", str(share))
-    series = (
-        ([100 * share for share in shares], "available (% of time)", "o"),
-        (_with_gaps(mean_price, len(at)), "mean price while it runs ($/hour)", "s"),
-        (numbers_of(interruptions, "interruptions", len(at)), "interruptions (per day)", "^"),
-    )
+    paid = [bid if share else nan for bid, share in zip(at, shares, strict=True)]
+    recorded = _with_gaps(mean_price, len(at))
+    counts = numbers_of(interruptions, "interruptions", len(at))
     list_price = None if on_demand is None else number_of(on_demand, "on_demand")
     first, second, third = panels(axes, 3, style, (6.4, 6.8))
     look = look_of(style)
-    for index, (drawn, (values, label, marker)) in enumerate(
-        zip((first, second, third), series, strict=True)
+    for drawn, values, index, line, label in (
+        (first, [100 * share for share in shares], 0, "o-", None),
+        (second, paid, 1, "s-", "paid: the bid itself"),
+        (second, recorded, 3, "D--", "recorded price, on average"),
+        (third, counts, 2, "^-", None),
     ):
-        drawn.plot(at, values, color=look.colours[index], marker=marker, linewidth=2)
-        known = [value for value in values if not isnan(value)]
-        drawn.set(ylim=(0, 105 if index == 0 else max([*known, 0]) * 1.1 or 1))
+        drawn.plot(at, values, line, color=look.colours[index], linewidth=2, label=label)
+    for drawn, label, lists in (
+        (first, "available (% of time)", ([100],)),
+        (second, "while it runs ($/hour)", (paid, recorded)),
+        (third, "interruptions (per day)", (counts,)),
+    ):
+        most = max([value for values in lists for value in values if not isnan(value)], default=0)
+        drawn.set(ylim=(0, 105 if drawn is first else most * 1.1 or 1))
         name_axes(drawn, y=label)
         if list_price is not None:
             drawn.axvline(list_price, color=look.ink, linestyle=":", label="on-demand price")
     if list_price is not None:
         legend_of(first, look, "lower right")
+    legend_of(second, look, "upper left")
     if at[-1] > _FAR * at[0] > 0:  # one dear bid would press all others to the edge
         for drawn in (first, second, third):
             by_factor(drawn)
