@@ -166,6 +166,9 @@ class TestLayout:
             assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
             assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
         assert not [1 for one, two in combinations(boxes, 2) if one.overlaps(two)]
+        for axes in figure.axes:  # beside its own panel, not beside the one above
+            label, panel = axes.yaxis.label.get_window_extent(), axes.get_window_extent()
+            assert panel.y0 <= label.y0 < label.y1 <= panel.y1
 
 
 class TestLabelsOfSettings:

@@ -185,6 +185,7 @@ class TestTables:
             0.95      0.3        high  1.540196  1108.94  1108.94  1119.44         0.00
             0.96        2         low  1.469250  1057.86  1057.86  1068.36         0.00
             0.96      0.3        high  1.004667   723.36   723.36   733.86         0.00
+            gain: if every rented hour is sold with this target
             """
         )
 
@@ -330,6 +331,14 @@ class TestAdvice:
             words = {"claims": ("0.95",), "spreads": (1, 2, 3), "most_fee": share}
             found = advise_promise(quiet, PRICE, **words)  # type: ignore[arg-type]
             assert (len(found.tried), found.unsold) == (3 - count, count)
+            first, *dear = found.table().notes
+            assert first == "gain: if every rented hour is sold with this target"
+            assert len(dear) == bool(count)
+            if count:
+                assert dear[0].startswith(f"{count} more have a fee above {float(100 * share):g} %")
+        none = advise_promise(quiet, PRICE, most_fee=0)
+        (said,) = none.table().notes
+        assert said.startswith(f"{none.unsold} have a fee above 0 % of the price")
 
     def test_what_is_sustained_is_tried(self) -> None:
         quiet = history(days=90)

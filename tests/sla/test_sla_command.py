@@ -335,11 +335,13 @@ class TestAdvice:
         assert found["uptime"][1:] == [1.0, 1.0]
         assert main(["sla", "advise", str(path), "--price", "3.50"]) == 0
         lines = capsys.readouterr().out.splitlines()
-        assert lines[-1].startswith("best: claim 0.99, spread ")
+        assert lines[-2].startswith("best: claim 0.99, spread ")
         gain = Decimal(found["best"]["gain"])
-        assert lines[-1].endswith(f", ${gain:.2f} more than without a promise")
+        assert lines[-2].endswith(f", ${gain:.2f} more than without a promise,")
+        assert lines[-1] == "if every rented hour is sold with this target"
         assert gain == Decimal(found["best"]["net"])  # it was never down
-        assert lines[-2].endswith("more have a fee that clients would not pay")
+        dear = "have a fee above 5 % of the price, the most that clients pay (--most-fee)"
+        assert lines[-3] == f"{found['unsold']} more {dear}"
 
     def test_why_none_is_advised(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         """Down 4 hours on each of the first three days of 90, at a target of 95 %.
@@ -353,12 +355,15 @@ class TestAdvice:
         lines += [f"outage,{day}T00:00:00Z,{day}T04:00:00Z" for day in days]
         path.write_text("\n".join(lines))
         words = ("sla", "advise", str(path), "--price", "3.50", "--risk", "0.3")
-        for more, said in (
-            (("--most-fee", "0.01"), "offering does not pay on this history"),
-            (("--most-fee", "0"), "nothing was tried: clients would pay the fee of none"),
+        dear = "have a fee above 0.05 % of the price, the most that clients pay (--most-fee)"
+        for most, said in (
+            ("0.01", "offering does not pay on this history, if every rented hour is sold with it"),
+            ("0.0005", f"nothing was tried: all 30 promises {dear}"),
         ):
-            assert main([*words, *more]) == 0
-            assert capsys.readouterr().out.splitlines()[-1] == said
+            assert main([*words, "--most-fee", most]) == 0
+            lines = capsys.readouterr().out.splitlines()
+            assert lines[-1] == said
+            assert dear not in lines[-2]
         worst = [{"day": day, "seconds": 14_400, "uptime": 0.833333333} for day in days]
         assert answer(capsys, *words)["worst_days"] == worst
         assert main([*words]) == 0

@@ -53,7 +53,9 @@ def add(subparsers: Subparsers) -> None:
     _add_price(advise)
     advise.add_argument("--target", default="0.95", help="what clients ask for, 0.95 if left out")
     advise.add_argument("--risk", default="0.05", help="of a claim above the true uptime")
-    advise.add_argument("--most-fee", default="0.05", help="what clients pay, a share of the price")
+    advise.add_argument(
+        "--most-fee", default="0.05", help="what clients pay at the most, a share of the price"
+    )
     _add_platform_fee(advise)
     add_json(advise)
 
@@ -93,7 +95,7 @@ def show(result: dict[str, Any], options: Namespace) -> None:
     if options.question == "backtest" and result["days_left_out"]:
         print(f"{result['days_left_out']:,} days before are left out (--days N looks at more)")
     if options.question == "advise":
-        _show_advice(result)
+        _show_advice(result, options)
 
 
 def _promise(options: Namespace) -> Promise:
@@ -254,23 +256,28 @@ def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
     }, f"{estimate}\n\n{said}"
 
 
-def _show_advice(result: dict[str, Any]) -> None:
+def _show_advice(result: dict[str, Any], options: Namespace) -> None:
     from decimal import Decimal
 
-    if result["unsold"]:
-        print(f"{result['unsold']} more have a fee that clients would not pay")
+    from numgenius_core._command._reading import share
+
+    most = f"{float(100 * share('--most-fee', options.most_fee)):g} %"
+    dear = f"have a fee above {most} of the price, the most that clients pay (--most-fee)"
+    if result["unsold"] and result["tried"]:
+        print(f"{result['unsold']} more {dear}")
     best = result["best"]
     if best is None:
-        print(_nothing_best(result))
+        print(_nothing_best(result, dear))
         return
     promise = f"claim {best['claim']:g}, spread {best['spread']:g} ({best['confidence']})"
-    print(f"best: {promise}, ${Decimal(best['gain']):.2f} more than without a promise")
+    print(f"best: {promise}, ${Decimal(best['gain']):.2f} more than without a promise,")
+    print("if every rented hour is sold with this target")
 
 
-def _nothing_best(result: dict[str, Any]) -> str:
+def _nothing_best(result: dict[str, Any], dear: str) -> str:
     """Say why no promise is advised: none pays, none would be sold, or none can be made."""
     if result["tried"]:
-        return "offering does not pay on this history"
+        return "offering does not pay on this history, if every rented hour is sold with it"
     if result["unsold"]:
-        return "nothing was tried: clients would pay the fee of none"
+        return f"nothing was tried: all {result['unsold']} promises {dear}"
     return f"nothing was tried: this history sustains no claim of {result['target']:g}"

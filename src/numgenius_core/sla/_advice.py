@@ -47,7 +47,8 @@ class TriedPromise:
         cover: The promise with its fee.
         net: Fees less credits from the escrow.
         gain: What the host would have earned more than without a promise: the net, and its part of
-            what is billed while the machine is down (:attr:`Settlement.gain`).
+            what is billed while the machine is down (:attr:`Settlement.gain`). It supposes that
+            every rented hour is sold with the target.
         fees: What clients would have paid for it.
         worst_day_credit: The largest credit of a day.
     """
@@ -73,6 +74,7 @@ class SlaAdvice(Tabular):
         sustained: The highest claim that the evidence sustains, ``None`` for none.
         tried: The promises that clients would take, the largest gain first.
         unsold: How many promises were left out since their fee is more than clients pay.
+        most_fee: What clients were taken to pay for a promise at the most, a share of the price.
         ignored_seconds: Seconds of outages outside of rentals, which count for nothing.
     """
 
@@ -80,6 +82,7 @@ class SlaAdvice(Tabular):
     sustained: Fraction | None
     tried: tuple[TriedPromise, ...] = field(repr=brief)
     unsold: int
+    most_fee: Fraction
     ignored_seconds: int = 0
 
     @property
@@ -103,8 +106,16 @@ class SlaAdvice(Tabular):
         title = f"target {float(self.target):.5g}; the evidence sustains a claim of {sustained}"
         sums = ("fees $", "net $", "gain $", "worst day $")
         head = ("claim", "spread", "confidence", "fee $/h", *sums)
-        notes = ignored_note(self.ignored_seconds)
+        notes = (*self._notes(), *ignored_note(self.ignored_seconds))
         return ResultTable(title=title, head=head, rows=tuple(rows), notes=notes)
+
+    def _notes(self) -> Iterable[str]:
+        if self.tried:
+            yield "gain: if every rented hour is sold with this target"
+        if self.unsold:
+            more, most = " more" if self.tried else "", f"{float(100 * self.most_fee):g} %"
+            dear = f"have a fee above {most} of the price, the most that clients pay (most_fee)"
+            yield f"{self.unsold}{more} {dear}"
 
 
 def advise_promise(
@@ -172,6 +183,7 @@ def advise_promise(
         sustained=sustained,
         tried=tuple(tried),
         unsold=unsold,
+        most_fee=most,
         ignored_seconds=history.ignored_seconds,
     )
 
