@@ -368,6 +368,9 @@ class TestResults:
         scenario = Scenario(listings=[listing], demand=demand, horizon=day)
         outcome = simulate(scenario, seed=1)
         assert outcome.to_dict()["revenue"] == float(outcome.revenue)
+        kept = simulate(scenario, seed=1, keep_histories=True)
+        assert kept.to_dict() == outcome.to_dict()
+        assert not [name for name in kept.to_dict() if "histories" in name]
         assert [row["mode"] for row in outcome.to_dicts()] == [
             one.mode.value for one in outcome.modes
         ]

@@ -46,20 +46,20 @@ def varied(sweep: Sweep, path: str, count: int) -> tuple[str, ...]:
 
 def figure_of(sweep: Sweep, measure: Measure) -> str:
     """Return what a figure of a sweep is called on an axis."""
-    from numgenius_core.whatif._wording import axis_of
+    from numgenius_core.whatif.wording import axis_of
 
     return axis_of(sweep.options, measure)
 
 
 def setting(name: str) -> str:
     """Return what a thing varied is called on an axis."""
-    from numgenius_core.whatif._wording import setting_of
+    from numgenius_core.whatif.wording import setting_of
 
     return setting_of(name)
 
 
 def level_of(estimate: Estimate) -> str:
     """Return what the intervals of estimates are called."""
-    from numgenius_core.whatif._wording import percent
+    from numgenius_core.whatif.wording import percent
 
     return f"{percent(estimate.confidence)} interval"

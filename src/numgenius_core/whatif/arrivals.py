@@ -44,11 +44,11 @@ from numgenius_core.intervals import total_seconds
 from numgenius_core.planning.spells import FreeSpell
 from numgenius_core.rates import PerGpuHour
 from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Exact
-from numgenius_core.whatif._wording import percent
 from numgenius_core.whatif.demand import Demand
 from numgenius_core.whatif.distributions import Distribution, Pareto
 from numgenius_core.whatif.estimate import CONFIDENCE, Estimate, student_t
 from numgenius_core.whatif.fitting import to_decimal
+from numgenius_core.whatif.wording import percent
 
 _STEPS: Final = 200
 _DRAWN: Final = 20_000  # stays: the mean of them is known to a hundredth

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from enum import Enum
 from fractions import Fraction
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from numgenius_core._tables import Number, Tabular, numbers
 from numgenius_core._tables.result import ResultTable
@@ -21,7 +21,7 @@ from numgenius_core.billing.history import History
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.listing import Mode
 from numgenius_core.money import Money
-from numgenius_core.whatif._wording import time_of
+from numgenius_core.whatif.wording import time_of
 
 
 class Lost(Enum):
@@ -194,7 +194,7 @@ class Outcome(Tabular):
 
     def to_dict(self) -> dict[str, Number]:
         """Return what came of all clients as one dict, as ``to_dicts`` does of each mode."""
-        return numbers(self)
+        return numbers(evolve(self, kept_histories=()))  # no number, kept or not
 
     def table(self) -> ResultTable:
         """Return a row for each mode that was wanted, and one for all."""

@@ -34,7 +34,6 @@ from numgenius_core.gpus.slicing import offer_sizes
 from numgenius_core.listing import Listing
 from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.units import Exact
-from numgenius_core.whatif._wording import cell, heading, title_of
 from numgenius_core.whatif.estimate import Estimate
 from numgenius_core.whatif.scenario import Option, Scenario, vary
 from numgenius_core.whatif.sweeps import (
@@ -45,6 +44,7 @@ from numgenius_core.whatif.sweeps import (
     check_measure,
     sweep,
 )
+from numgenius_core.whatif.wording import cell, heading, title_of
 
 _MOST_MIXES: Final = 1_000
 _ENDLESS: Final = {"price", "min_bid", "max_discount"}  # beyond what was tried there is more

@@ -40,12 +40,12 @@ from numgenius_core._tables.result import ResultTable
 from numgenius_core.errors import MissingExtra, RuleViolation, WrongType, brief, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.units import Exact
-from numgenius_core.whatif._wording import COUNTS, DOLLARS, SHARES, cell, heading, title_of
 from numgenius_core.whatif.demand import Trace
 from numgenius_core.whatif.estimate import CONFIDENCE, Estimate, estimate_mean
 from numgenius_core.whatif.outcome import Outcome
 from numgenius_core.whatif.scenario import Option, Scenario
 from numgenius_core.whatif.simulation import simulate
+from numgenius_core.whatif.wording import COUNTS, DOLLARS, SHARES, cell, heading, title_of
 
 Measure = str | Callable[[Outcome], Money | Fraction | int]
 """What to look at: the name of a figure of :class:`~numgenius_core.whatif.Outcome`, or a
