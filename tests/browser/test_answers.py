@@ -89,6 +89,8 @@ def test_simulation_runs_to_its_end() -> None:
     assert (found["done"], found["of"]) == (2, 2)
     prices, revenue = found["sections"]
     assert len(prices["table"]["rows"]) == 2
+    assert prices["text"][0].startswith("Best of those tried is the ")  # of two, either is the edge
+    assert prices["table"]["head"][1] == "profit $ in 2 d (±: 95 %)"
     for column, part in ((1, prices), (2, revenue)):
         drawn, told = part["chart"], [row[column] for row in prices["table"]["rows"]]
         assert [price for price, _ in drawn["points"]] == [0.12, 0.30]

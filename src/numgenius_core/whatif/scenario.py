@@ -97,7 +97,7 @@ class Scenario:
     Attributes:
         listings: One listing of each machine of the host, as published at the start of the
             horizon. A promise of uptime is not looked at, since no machine fails here.
-        demand: Recorded requests, or a generator of them.
+        demand: Recorded requests, or a generator of them; with rivals, those of all machines.
         horizon: The time that is simulated. Every machine is empty when it begins.
         relistings: What the host publishes anew meanwhile.
         power: What the machines draw; they draw nothing if left out.
