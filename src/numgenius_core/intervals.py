@@ -16,11 +16,12 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind, in_utc, plain_instant, utc
+from numgenius_core._numbers import as_int
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
 from numgenius_core.units import SECONDS_PER_DAY
 
@@ -100,11 +101,13 @@ def from_epoch(seconds: float, path: str = "instant") -> datetime:
     2026-03-01 12:00:05+00:00
     """
     need = "Unix seconds from 1970 to 9999"
-    if type(seconds) not in (int, float):
+    given: Any = seconds
+    known = float(given) if isinstance(given, float) else as_int(given)
+    if type(known) not in (int, float):
         raise WrongType(path, need, shown(seconds))
-    if not 0 <= seconds < AFTER_LAST:  # also false for NaN
+    if not 0 <= known < AFTER_LAST:  # also false for NaN
         raise RuleViolation(path, need, shown(seconds))
-    return _EPOCH + timedelta(seconds=int(seconds))
+    return _EPOCH + timedelta(seconds=int(known))
 
 
 def to_epoch(value: datetime) -> int:
@@ -202,6 +205,8 @@ def _duration(text: str | int, path: str, need: str) -> relativedelta:
     """Return a duration that is typed; ``need`` is what its refusal recommends."""
     from dateutil.relativedelta import relativedelta
 
+    if type(text) is not str:
+        text = as_int(text)
     if type(text) is int:
         if not 0 <= text <= _MAX_COUNT:
             raise ParseError(path, need, shown(text))

@@ -165,7 +165,13 @@ class Rate:
 
     @classmethod
     def from_steps(cls, steps: int) -> Self:
-        """Return the rate of a whole number of pico-dollars per unit, unchecked."""
+        """Return the rate of a whole number of pico-dollars per unit, from whatever to whatever.
+
+        Raises:
+            WrongType: It is no whole number.
+        """
+        if type(steps) is not int and type(steps := as_int(steps)) is not int:
+            raise WrongType("steps", "a whole number", shown(steps))
         rate = object.__new__(cls)
         _put_steps(rate, steps)
         return rate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -689,6 +689,14 @@ class TestPricesCannotBeFaked:
         rows = cases.market_rows(1)
         twice = rows + [row for row in rows if row["num_gpus"] < 8]
         assert frames.model_prices(make(engine, rows)) == frames.model_prices(make(engine, twice))
+
+    def test_counts_are_whole_numbers_of_python(self, engine: str) -> None:
+        """Of any engine, and whatever the caller's decimal context is: DuckDB sums to decimals."""
+        with localcontext(prec=3):
+            (price, *_) = found = frames.model_prices(make(engine, cases.market_rows(1)))
+        assert (type(price.gpus), type(price.machines)) == (int, int)
+        assert type(price.mean.steps) is type(price.highest.steps) is int
+        assert found.to_dicts()
 
     def test_links_multiply(self, engine: str) -> None:
         days = [make(engine, cases.market_rows(seed)) for seed in (1, 2, 3)]

@@ -30,6 +30,30 @@ M1, DAY, NOW = MachineId(1), 86_400, second(0)
 WINDOW = MaintenanceWindow(period=Interval(second(3 * DAY), second(3 * DAY + 60)), id=99)
 
 
+class TestOfWhatIsRefusedNothingHasHappened:
+    """House: "What was answered as failed has not happened": the archives know nothing of it."""
+
+    @pytest.mark.parametrize("way", ["evolve", "replay"])
+    def test_nor_is_anything_in_the_archive(self, way: str) -> None:
+        w = world(4, prices(2))
+        w.do(c.AddCredit(account=AccountId("eve"), amount=Money(1)))
+        gone = w.rent(1)
+        w.rent(1, 1, by=AccountId("eve"))  # whose dollar lasts for half an hour
+        late = e.InstanceDestroyed(at=second(2 * 3_600), contract=gone)
+        archive: dict[ContractId, Any] = {}
+
+        def take(event: e.Event) -> Market:
+            if way == "evolve":
+                return evolve_market(w.market, event, archive=archive)
+            return replay([event], w.market, archive=archive)
+
+        with pytest.raises(RuleViolation):
+            take(late)
+        assert archive == {}
+        take(evolve(late, at=second(60)))
+        assert [*archive] == [gone]
+
+
 def rented() -> World:
     """Return a machine of two GPUs, of which Ann has one on demand for ten days."""
     w = world(2, prices(1), end=second(10 * DAY))

@@ -18,7 +18,7 @@ from numgenius_core.errors import InvalidDocument, NumgeniusError
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval
 from numgenius_core.maintenance import MaintenanceWindow
-from numgenius_core.market import Market, commands as c, execute, views
+from numgenius_core.market import Market, commands as c, events as e, execute, replay, views
 from numgenius_core.market.journal import market_from_json, market_to_json
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGbMonth
@@ -482,6 +482,23 @@ class TestDamage:
             market_from_json(json.dumps(document))
         [fault] = caught.value.faults
         assert str(fault).startswith("machines[0].instances[5].facts: need what happened since ")
+
+    def test_a_snapshot_in_the_midst_of_a_command_is_read(self) -> None:
+        """``_fitting``: "a snapshot may be taken in the midst of a command": a move leaves no fact.
+
+        After the first move something that pauses next has GPUs that somebody was moved to.
+        """
+        w = world(4, prices("0.5", min_bid="0.05"))
+        rented = [w.rent(1, index) for index in (0, 2)]
+        for index in (1, 3):
+            w.rent(1, index, bid="0.10")
+        w.do(c.Defragment(by=HOST, machine=M1, movable=tuple(rented)), HOUR)
+        kinds = [type(each) for each in w.events]
+        assert e.ContractMoved in kinds
+        assert e.InstancePaused in kinds[kinds.index(e.ContractMoved) :]
+        for count in range(len(w.events) + 1):
+            market = replay(w.events[:count])
+            assert market_from_json(market_to_json(market)) == market
 
     @given(plays())
     def test_every_market_fits_together(self, steps: tuple[Step, ...]) -> None:

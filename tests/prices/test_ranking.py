@@ -454,6 +454,10 @@ class TestEveryModeSideBySide:
         # Notes of one's own on an offer are no source of it: its fields say all.
         noted = evolve(untold, extra={"reliability": 0.9})
         assert quote(noted, HOUR, mode=Mode.RESERVED).deposit is None
+        for text in ("nan", "1e999", "-inf", "1_0"):  # what is no number is none in a table, too
+            odd = evolve(untold, extra={"reliability": text})
+            (row,) = rank_offers([odd], HOUR, now=NOW).to_dicts()
+            assert row["reliability"] is None
         # A machine that is not verified has no reserved price, whatever its discount.
         unverified = evolve(untold, verification=Verification.UNVERIFIED)
         (left,) = rank_offers([unverified], HOUR, **asked).left_out

@@ -311,6 +311,16 @@ class TestDirectives:
             assert FIELDS["has_sla"].of(seen, View()) is bool(claim)
         assert FIELDS["has_sla"].of(said(id=2), View()) is False
 
+    def test_a_view_takes_a_target_as_quotes_do(self) -> None:
+        offer = said(id=1, dph_base=3.5, storage_cost=0, expected_reliability=0.99)
+        total = FIELDS["dph_total"]
+        seen = {
+            total.of(offer, View(disk_mb=0, target=target))
+            for target in ("0.95", Decimal("0.95"), Fraction(95, 100))
+        }
+        assert len(seen) == 1
+        assert seen != {total.of(offer, View(disk_mb=0))}
+
     def test_the_fee_is_part_of_the_total(self) -> None:
         """DOMAIN 12: ``dph_total`` = GPU + storage + SLA fee, per target."""
         offer = said(id=1, dph_base=3.5, storage_cost=0, expected_reliability=0.99)

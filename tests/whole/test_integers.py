@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import IntEnum
 from fractions import Fraction
+from functools import cache
 from typing import Any, Final
 
 import pytest
@@ -14,10 +15,15 @@ from attrs import evolve, fields, has
 
 import document_values as known
 import refusals
-from numgenius_core import Money, PerGbMonth, PerGpuHour, PerHour, quote
+from full_market import full_market
+from market_world import START
+from numgenius_core import Interval, Mode, Money, PerGbMonth, PerGpuHour, PerHour, quote
 from numgenius_core.errors import NumgeniusError, WrongType
 from numgenius_core.gpus import blocks, defragment, first_fit, free_blocks, gpu_set, offer_sizes
-from numgenius_core.market import commands as c
+from numgenius_core.intervals import fixed_duration, from_epoch, parse_duration
+from numgenius_core.market import commands as c, views
+from numgenius_core.offer import Block
+from numgenius_core.whatif import Demand, Observed
 
 
 class Index:
@@ -61,6 +67,41 @@ FIELDS: Final = [
     for each in fields(type(value))
     if each.init and type(getattr(value, each.name)) is int
 ]
+
+
+class _Asked:
+    """Questions of a market that has everything, each by a number."""
+
+    def __init__(self) -> None:
+        self.full = full_market()
+        self.market, self.now = self.full.world.market, self.full.world.now
+
+    def of(self, one: Any) -> list[object]:
+        """Ask by numbers of the class of ``one``."""
+        full, market, period = self.full, self.market, Interval(START, self.now)
+        kind: Any = type(one)
+        rented, waiting, offer, kept = map(
+            kind, (full.promised, full.waiting, full.offer, full.kept)
+        )
+        return [
+            views.instance(market, rented),
+            views.deposit_of(market, kind(full.reserved), self.now),
+            views.uptime_history(market, one, self.now, contract=rented, archive={}),
+            views.promise_of(market, rented, self.now),
+            views.statement_of(market, rented, period),
+            views.why_waiting(market, waiting),
+            views.offer(market, offer, self.now),
+            views.winning_bid_of(market, offer),
+            views.volume(market, kept),
+            views.volume_statement_of(market, kept, period),
+        ]
+
+
+@cache
+def _market_of_all() -> _Asked:
+    return _Asked()
+
+
 CALLS: Final[dict[str, tuple[Callable[[Any], object], int]]] = {
     "blocks": (lambda n: blocks(n, n), 4),
     "blocks of old": (lambda n: blocks(n, n, observed=True), 3),
@@ -80,7 +121,28 @@ CALLS: Final[dict[str, tuple[Callable[[Any], object], int]]] = {
     "charge of a disk": (lambda n: PerGbMonth(1).charge(n, n), 5),
     "disk": (lambda n: quote(known.OFFER, timedelta(hours=1), disk=n, upload=n).lines, 5),
     "ids": (lambda n: c.RemoveMachine(by="hanna", machine=n), 5),
+    "steps": (lambda n: PerHour.from_steps(n).charge(3_600), 2 * 10**12),
+    "a length typed": (parse_duration, 60),
+    "a fixed length": (fixed_duration, 60),
+    "an instant": (from_epoch, 1_772_366_405),
+    "what moves": (
+        lambda n: defragment(4, 1, {n: Block(0, 1), 8: Block(2, 1)}, [n, 8], 2),
+        7,
+    ),
+    "a demand": (
+        lambda n: Demand(
+            per_day=n,
+            sizes={n: n},
+            stays=Observed([1]),
+            modes={Mode.ON_DEMAND: n},
+            by_hour=[n] * 24,
+        ),
+        2,
+    ),
+    "what is kept there": (lambda n: _market_of_all().of(n), 1),
 }
+
+
 NUMBERS: Final[list[Any]] = [Index, pytest.param("numpy", id="numpy")]
 
 

@@ -141,7 +141,10 @@ def model_prices(
     # a slice of its columns, so that no row of them becomes an object.
     ordered = _eager(counted).sort(model, _PRICE)
     names = ordered[model].to_list()
-    prices, gpus, counts = (ordered[name].to_list() for name in (_PRICE, _GPUS, _MOST))
+    # DuckDB sums whole numbers to what comes as decimals.
+    prices, gpus, counts = (
+        list(map(int, ordered[name].to_list())) for name in (_PRICE, _GPUS, _MOST)
+    )
     found, begin = [], 0
     for name, group in groupby(names):
         end = begin + sum(1 for _ in group)

@@ -210,12 +210,13 @@ def _machine(
         raise WrongType("held", "a mapping of contracts to blocks", shown(held))
     if isinstance(movable, (str, bytes)) or not isinstance(movable, Collection):
         raise WrongType("movable", "a collection of contracts", shown(movable))
+    held = {ContractId(check_id(contract, "held")): block for contract, block in held.items()}
     taken = _taken(gpus, held)
-    for contract in movable:
-        check_id(contract, "movable")
+    wanted = [ContractId(check_id(contract, "movable")) for contract in movable]
+    for contract in wanted:
         if contract not in held:
             raise RuleViolation("movable", "contracts among those held", str(contract))
-    may_move = frozenset(c for c in movable if is_aligned(held[c], min_gpu))
+    may_move = frozenset(c for c in wanted if is_aligned(held[c], min_gpu))
     fixed = reduce(or_, (held[c].gpu_set for c in held if c not in may_move), 0)
     return Machine(
         gpus=gpus, min_gpu=min_gpu, held=held, may_move=may_move, taken=taken, fixed=fixed
@@ -226,7 +227,6 @@ def _taken(gpus: int, held: Mapping[ContractId, Block]) -> GpuSet:
     """Return the GPUs that contracts hold, each of them one contract."""
     taken: GpuSet = 0
     for contract, block in held.items():
-        check_id(contract, "held")
         check_kind(block, Block, f"held[{contract}]")
         if block.gpu_set >> gpus:
             raise RuleViolation(f"held[{contract}]", f"some of {gpus} GPUs", str(block))

@@ -261,9 +261,9 @@ def evolve(
     check_archives(archive, volumes)
     builder = Builder(market)
     apply_foreign(builder, event)
-    hand_over(builder, archive, volumes)
     after = builder.market()
     check_up_to_date(after)
+    hand_over(builder, archive, volumes)
     return after
 
 
@@ -332,8 +332,6 @@ def replay_from(
         except IllegalMove as fault:
             need = f"an event that {fault.state} allows: {', '.join(fault.legal)}"
             raise RuleViolation(place.format(number), need, fault.event) from None
-        if builder.gone or builder.gone_volumes:
-            hand_over(builder, archive, volumes)
     after = builder.market()
     if builder.version > start.version:
         try:
@@ -341,6 +339,7 @@ def replay_from(
         except RuleViolation as fault:
             last = first + builder.version - start.version - 1
             raise fault.at(place.format(last)) from None
+    hand_over(builder, archive, volumes)  # only now: of a log that is refused nothing has happened
     return after
 
 

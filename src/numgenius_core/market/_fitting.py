@@ -143,15 +143,17 @@ class Fitting:
     def _shared(
         self, instance: Instance, others: list[Instance], path: str
     ) -> Iterator[RuleViolation]:
-        """Yield who has GPUs that another one has who should have paused by now.
+        """Yield which bid has GPUs that another bid has, of which one should have paused by now.
 
-        At the last instant an event of a command may have followed that is not there yet.
+        At the last instant an event of a command may have followed that is not there yet: of two
+        bids one has changed then. What is rented on demand may have been moved there, of which no
+        fact tells.
         """
         gpus = instance.contract.block.gpu_set
         for other in others:
             if other.contract.block.gpu_set & gpus:
                 latest = max(_last_of(instance), _last_of(other))
-                if latest < self._now and (instance.yields or other.yields):
+                if latest < self._now and instance.yields and other.yields:
                     need = f"one that waits for the GPUs that contract {other.id} has"
                     yield RuleViolation(path, need, instance.state.value)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from numgenius_core._checks import check_kind
+from numgenius_core._numbers import as_int
 from numgenius_core.bids.priority import Resolution, Verdict, explain, winning_bid
 from numgenius_core.contracts.extension import PendingIncrease
 from numgenius_core.errors import RuleViolation, UnknownId, WrongType, shown
@@ -183,6 +184,7 @@ def instance(
     >>> views.instance(market, 2).state
     <InstanceState.LOADING: 'loading'>
     """
+    contract = as_int(contract)
     check_kind(contract, int, "contract")
     gone = archived(archive, contract, market_of(market).homes, "archive", Instance, _LIVING)
     return market.living(contract) if gone is None else gone

@@ -126,7 +126,7 @@ def promise_of(
         today, _ = day_so_far(promise, Judge(terms, rules), rules)
         held = promise.ledger.at(at)
     return PromiseView(
-        contract=contract,
+        contract=found.contract.id,
         terms=terms,
         fee=found.contract.sla_fee_at(at),
         days=days,

@@ -19,6 +19,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
+from numgenius_core._numbers import as_int
 from numgenius_core._terms import check_bid, check_bid_price
 from numgenius_core.bids.priority import winning_bid
 from numgenius_core.contracts.contract import Contract, agree
@@ -66,9 +67,10 @@ def find_offer(market: Market | Builder, offer: OfferId) -> tuple[MachineState, 
     Raises:
         UnknownId: There is no such offer, or no longer.
     """
-    if type(offer) is not int:
+    known = as_int(offer)
+    if type(known) is not int:
         raise WrongType("offer", "the number of an offer", shown(offer))
-    number, index = divmod(offer, OFFERS_OF_A_LISTING)
+    number, index = divmod(known, OFFERS_OF_A_LISTING)
     machine = market.listings.get(number)
     if machine is None:
         raise UnknownId("offer", AN_OFFER, shown(offer))

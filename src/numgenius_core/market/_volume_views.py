@@ -9,6 +9,7 @@ from typing import Final
 from attrs import frozen
 
 from numgenius_core._checks import check_kind
+from numgenius_core._numbers import as_int
 from numgenius_core.billing.volumes import VolumeStatement, volume_statement
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, MachineId, OfferId, VolumeId
@@ -153,6 +154,7 @@ def volume(
     models 200000 []
     """
     check_kind(market, Market, "market")
+    id = as_int(id)  # noqa: A001 - as the field
     check_kind(id, int, "volume")
     gone = archived(volumes, id, market.volumes, "volumes", RentedVolume, _LIVING)
     return market.volume(id) if gone is None else gone

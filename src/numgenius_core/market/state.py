@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn, TypeVar
 from attrs import evolve, field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._numbers import whole_number
+from numgenius_core._numbers import as_int, whole_number
 from numgenius_core._terms import NO_FLOOR, Promise
 from numgenius_core.bids.priority import Claim, Resolution, quoted_min_bid, resolve
 from numgenius_core.contracts.extension import PendingIncrease
@@ -467,7 +467,7 @@ def found_in(table: Mapping[KT, VT], key: KT, path: str, need: str) -> VT:
     try:
         return table[key]
     except (KeyError, TypeError):  # a TypeError for an unhashable key
-        if not isinstance(key, str if path == "account" else int):
+        if not isinstance(as_int(key), str if path == "account" else int):
             kind = "text" if path == "account" else "a whole number"
             raise WrongType(path, kind, shown(key)) from None
         raise UnknownId(path, need, shown(key)) from None

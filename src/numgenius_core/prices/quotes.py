@@ -32,6 +32,7 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
+from math import isfinite
 from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
@@ -385,9 +386,11 @@ def told_number(offer: Offer, key: str) -> float | None:
     if isinstance(said, bool) or not isinstance(said, int | float | str):
         return None
     try:
-        return float(said)
-    except ValueError:
+        number = float(said)
+    except (ValueError, OverflowError):
         return None
+    # Python reads more than numbers of a table, and no JSON has what is not finite.
+    return number if isfinite(number) and not (isinstance(said, str) and "_" in said) else None
 
 
 def says(offer: Offer, key: str) -> bool:

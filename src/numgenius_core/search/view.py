@@ -6,17 +6,21 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import keep_whole, plain_duration
 from numgenius_core._terms import reliability_of
 from numgenius_core.intervals import utc
 from numgenius_core.listing import Mode
-from numgenius_core.units import MAX_MB
+from numgenius_core.units import MAX_MB, Exact
 
 CLIENT_DISK_MB: Final = 5_000
 """Disk that the client prices an offer with if not told otherwise."""
+
+
+def _target(value: Exact | None) -> Fraction | None:
+    return None if value is None else reliability_of(value, "view.target")
 
 
 @frozen(kw_only=True)
@@ -51,11 +55,9 @@ class View:
     now: datetime | None = None
     mode: Mode = Mode.ON_DEMAND
     stay: timedelta | None = None
-    target: Fraction | None = None
+    target: Fraction | None = field(default=None, converter=_target)
 
     def __attrs_post_init__(self) -> None:
-        if self.target is not None:
-            reliability_of(self.target, "view.target")
         keep_whole(self, "disk_mb", "view.disk_mb", 0, MAX_MB)
         check_kind(self.mode, Mode, "view.mode")
         if self.now is not None:

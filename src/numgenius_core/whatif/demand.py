@@ -28,12 +28,12 @@ from functools import lru_cache
 from itertools import accumulate
 from operator import attrgetter
 from random import Random
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from attrs import field, frozen
 
 from numgenius_core._checks import MAX_GPUS, as_tuple, check_kind
-from numgenius_core._numbers import PICO, keep_whole, whole_number
+from numgenius_core._numbers import PICO, as_int, keep_whole, whole_number
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, check_bid
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import Interval
@@ -163,11 +163,14 @@ def _modes(
     return _weights(value)
 
 
-def _check_weights(pairs: object, path: str) -> None:
+def _checked(pairs: object, path: str) -> tuple[tuple[Any, int], ...]:
+    """Return pairs of a key and its weight, with the weights as whole numbers."""
     if not isinstance(pairs, tuple) or not all(isinstance(p, tuple) and len(p) == 2 for p in pairs):
         raise WrongType(path, "a mapping to weights", shown(pairs))
-    if not sum(whole_number(weight, f"{path}[{key}]", 0, MAX_RATE) for key, weight in pairs):
-        raise RuleViolation(path, "at least one weight above zero", shown(dict(pairs)))
+    known = tuple((key, whole_number(w, f"{path}[{key}]", 0, MAX_RATE)) for key, w in pairs)
+    if not sum(weight for _, weight in known):
+        raise RuleViolation(path, "at least one weight above zero", shown(dict(known)))
+    return known
 
 
 def _as_hours(given: Iterable[int] | None) -> tuple[int, ...] | None:
@@ -225,11 +228,12 @@ class Demand:
     def __attrs_post_init__(self) -> None:
         if positive(self.per_day, "demand.per_day") > _BUSIEST:
             raise RuleViolation("demand.per_day", f"at most {_BUSIEST:,}", shown(self.per_day))
-        _check_weights(self.sizes, "demand.sizes")
-        for size, _ in self.sizes:
-            whole_number(size, "demand.sizes", 1, MAX_GPUS)
+        object.__setattr__(self, "per_day", as_int(self.per_day))
+        known = _checked(self.sizes, "demand.sizes")
+        sizes = tuple((whole_number(n, "demand.sizes", 1, MAX_GPUS), weight) for n, weight in known)
+        object.__setattr__(self, "sizes", sizes)
         check_kind(self.stays, Distribution, "demand.stays")
-        _check_weights(self.modes, "demand.modes")
+        object.__setattr__(self, "modes", _checked(self.modes, "demand.modes"))
         for mode, weight in self.modes:
             check_kind(mode, Mode, "demand.modes")
             if mode is Mode.INTERRUPTIBLE and weight and self.bids is None:
@@ -238,10 +242,10 @@ class Demand:
             if prices is not None:
                 check_kind(prices, Distribution, f"demand.{name}")
         if self.by_hour is not None:
-            hours = self.by_hour
-            if len(hours) != _HOURS:
-                raise RuleViolation("demand.by_hour", "24 weights", str(len(hours)))
-            _check_weights(tuple(enumerate(hours)), "demand.by_hour")
+            if len(self.by_hour) != _HOURS:
+                raise RuleViolation("demand.by_hour", "24 weights", str(len(self.by_hour)))
+            hours = _checked(tuple(enumerate(self.by_hour)), "demand.by_hour")
+            object.__setattr__(self, "by_hour", tuple(weight for _, weight in hours))
         self._check_instances()
 
     def _check_instances(self) -> None:
