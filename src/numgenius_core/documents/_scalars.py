@@ -59,7 +59,10 @@ it up: a balance, all that was ever paid in, the traffic of an instance at the d
 _MAX_TICKS: Final = _MAX_DOLLARS * TICKS_PER_DOLLAR
 _LONGEST_DECIMAL: Final = 10**20 * PICO  # in price steps
 _RATIO: Final = re.compile(r"(-?[0-9]{1,200})/([1-9][0-9]{0,199})", re.ASCII)
-_SECONDS: Final = re.compile(r"PT([0-9]{1,14})S", re.ASCII)
+_SECONDS: Final = re.compile(  # up to the longest timedelta: 86,399,999,999,999 seconds
+    r"PT([0-9]{1,13}|[0-7][0-9]{13}|8[0-5][0-9]{12}|86[0-3][0-9]{11})S", re.ASCII
+)
+_MAX_SECONDS: Final = timedelta.max // timedelta(seconds=1)
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,40})?", re.ASCII)
 _PRICE: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,12})?", re.ASCII)
 
@@ -283,7 +286,8 @@ def _write_duration(value: timedelta) -> str:
 def _duration(value: Any, _: Any = None) -> timedelta:
     match = _SECONDS.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise refusal(value, "", "a duration in seconds such as 'PT3600S'")
+        need = f"a duration in seconds such as 'PT3600S', at most {_MAX_SECONDS:,}"
+        raise refusal(value, "", need)
     return timedelta(seconds=int(match[1]))
 
 
