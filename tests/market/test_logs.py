@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from itertools import cycle
-from typing import Any, cast
+from itertools import cycle, islice
+from typing import Any, ClassVar, cast
+from unicodedata import combining, normalize
 
 import pytest
 from attrs import evolve
@@ -291,6 +293,152 @@ class Altered(MemoryLog):
         return (evolve(e, amount=Money(9)) if isinstance(e, CreditAdded) else e for e in events)
 
 
+class FirstArchive(MemoryLog):
+    """Keeps what was destroyed until the first checkpoint, and with later ones no more of it."""
+
+    kept: tuple[str, ...] = ("instances", "volumes")
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        before = self.checkpoint()
+        old: dict[str, Any] = (
+            {} if before is None else {name: getattr(before, name) for name in self.kept}
+        )
+        super().keep(evolve(checkpoint, **old))
+
+
+class FirstVolumes(FirstArchive):
+    """Does so with volumes alone."""
+
+    kept = ("volumes",)
+
+
+class Sorted(MemoryLog):
+    """Reads what was destroyed in the order of its numbers, as a table with a key does."""
+
+    kept = "instances"
+
+    def checkpoint(self) -> Checkpoint | None:
+        found = super().checkpoint()
+        there = {} if found is None else dict(sorted(getattr(found, self.kept).items()))
+        return found and evolve(found, **{self.kept: there})
+
+
+class SortedVolumes(Sorted):
+    """Does so with volumes."""
+
+    kept = "volumes"
+
+
+class Paged(MemoryLog):
+    """Reads a page, and no other: ``LIMIT 1000``."""
+
+    page = 1_000
+
+    def read(self, after: int = 0) -> Iterator[Event]:
+        return islice(super().read(after), self.page)
+
+
+class WidelyPaged(Paged):
+    """Does so with wide pages."""
+
+    page = 10_000
+
+
+class Skipping(MemoryLog):
+    """Reads page by page, and at the edge of each an event too few."""
+
+    def read(self, after: int = 0) -> Iterator[Event]:
+        every = list(super().read(after))
+        return (event for number, event in enumerate(every) if not number or number % 1_000)
+
+
+def _stripped(key: str) -> str:
+    return key.strip()
+
+
+def _as_number(key: str) -> str:
+    try:
+        return str(float(key))
+    except ValueError:
+        return key
+
+
+def _unaccented(key: str) -> str:
+    return "".join(each for each in normalize("NFD", key) if not combining(each))
+
+
+def _of_two_bytes(key: str) -> str:
+    return key.encode("utf-16-le")[:2].decode("utf-16-le", "replace") if key > "\uffff" else key
+
+
+class Likening(MemoryLog):
+    """Takes two ids for one, each kind of it in another way."""
+
+    likened: Callable[[str], str]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.latest: dict[str, str] = {}
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        super().append(expected, entries)
+        for entry in entries:
+            if entry.command_id is not None:
+                self.latest[type(self).likened(entry.command_id)] = entry.command_id
+
+    def reply(self, command_id: str) -> Reply | None:
+        return super().reply(self.latest.get(type(self).likened(command_id), "none"))
+
+
+def likening(how: Callable[[str], str]) -> type[Likening]:
+    return type(how.__name__, (Likening,), {"likened": staticmethod(how)})
+
+
+class Alike(MemoryLog):
+    """Looks ids up as patterns: ``WHERE id LIKE ?``."""
+
+    wild: ClassVar[Mapping[str, str]] = {"_": ".", "%": ".*"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        super().append(expected, entries)
+        self.ids += [entry.command_id for entry in entries if entry.command_id]
+
+    def reply(self, command_id: str) -> Reply | None:
+        form = "".join(self.wild.get(each, re.escape(each)) for each in command_id)
+        found = next((each for each in self.ids if re.fullmatch(form, each)), None)
+        return None if found is None else super().reply(found)
+
+
+class Globbing(Alike):
+    """Looks ids up as patterns of files."""
+
+    wild: ClassVar[Mapping[str, str]] = {"?": ".", "*": ".*"}
+
+
+class UnderscoreAlone(Alike):
+    """Escapes one of the two."""
+
+    wild: ClassVar[Mapping[str, str]] = {"_": "."}
+
+
+class Said(MemoryLog):
+    """Tells another text than it was told, each kind of it in another way."""
+
+    said: Callable[[str | None], str | None]
+
+    def reply(self, command_id: str) -> Reply | None:
+        found = super().reply(command_id)
+        return found and evolve(found, text=type(self).said(found.text))
+
+
+def saying(how: Callable[[str | None], str | None]) -> type[Said]:
+    return type("saying", (Said,), {"said": staticmethod(how)})
+
+
 class TestEveryLog:
     """What a writer builds on; other logs are held to the same checks."""
 
@@ -316,6 +464,13 @@ class TestEveryLog:
             (Unique, "all of it or nothing", "ends with one whose command id is there already"),
             (Narrow, "all of it or nothing", "ends with one whose text has no UTF-8 was refused"),
             (Undone, "all of it or nothing", "it keeps later what it refused"),
+            (FirstArchive, "it shortens the next start", "what is kept as a checkpoint is not"),
+            (FirstVolumes, "it shortens the next start", "what is kept as a checkpoint is not"),
+            (Sorted, "it shortens the next start", "instances .* come back in another order"),
+            (SortedVolumes, "it shortens the next start", "volumes .* come back in another order"),
+            (Paged, "it reads to the end", "of the 10,001 events after 0 it reads 1,000"),
+            (WidelyPaged, "it reads to the end", "of the 10,001 events after 0 it reads 10,000"),
+            (Skipping, "it reads to the end", "of the 10,001 events after 0 it reads 9,991"),
             (Raising, "it keeps the order", "raised OSError: no space left"),
         ],
     )
@@ -323,6 +478,60 @@ class TestEveryLog:
         with pytest.raises(LawBroken, match=fault) as caught:
             check_log(lambda: opener(wrong))
         assert (caught.value.rule, caught.value.law) == ("log", law)
+
+    @pytest.mark.parametrize(
+        "how",
+        [
+            *(str.casefold, str.lower, _stripped, str.rstrip, _as_number, _unaccented),
+            *(lambda key: key[:50], lambda key: key[:199], _of_two_bytes),
+            *(lambda key: normalize("NFC", key), lambda key: normalize("NFKC", key)),
+            *(lambda key: key.replace("\\'", "'"), lambda key: key.replace("\\", "")),
+        ],
+    )
+    def test_one_that_takes_two_ids_for_one_is_caught(self, how: Callable[[str], str]) -> None:
+        with pytest.raises(LawBroken, match=r"it knows .* before it was there") as caught:
+            check_log(lambda: opener(likening(how)))
+        assert caught.value.law == "it tells ids apart"
+
+    def test_so_is_one_that_overwrites_an_answer_with_that_of_another_id(self) -> None:
+        class Careful(Likening):
+            """Looks for an id as it is given before it looks for one alike."""
+
+            likened = staticmethod(str.casefold)
+            given: Set[str | None] = frozenset()
+
+            def append(self, expected: int, entries: Sequence[Entry]) -> None:
+                super().append(expected, entries)
+                self.given |= {entry.command_id for entry in entries}
+
+            def reply(self, command_id: str) -> Reply | None:
+                return super().reply(command_id) if command_id in self.given else None
+
+        [apart] = [each.check for each in LAWS if each.name == "it tells ids apart"]
+        assert str(apart(lambda: opener(Careful))).startswith("the reply of 'order 7' is Reply")
+
+    @pytest.mark.parametrize("wrong", [Alike, Globbing, UnderscoreAlone])
+    def test_so_is_one_for_which_an_id_is_a_pattern(self, wrong: type[MemoryLog]) -> None:
+        with pytest.raises(LawBroken, match=r"it knows .* before it was there"):
+            check_log(lambda: opener(wrong))
+
+    @pytest.mark.parametrize(
+        ("how", "said"),
+        [
+            (lambda text: text and text[:255], "one of 255 characters, not one of 70,000"),
+            (lambda text: text and text[:65_535], "one of 65,535 characters, not one of 70,000"),
+            (lambda text: text or None, "None, not ''"),
+            (lambda text: text and text.strip(), "'', not ' '"),
+            (lambda text: None if text == "null" else text, "None, not 'null'"),
+            (lambda text: text and text.encode("latin-1", "replace").decode("latin-1"), "not '"),
+        ],
+    )
+    def test_so_is_one_that_changes_what_was_told(
+        self, how: Callable[[str | None], str | None], said: str
+    ) -> None:
+        with pytest.raises(LawBroken, match=f"the text of .* is .*{said}") as caught:
+            check_log(lambda: opener(saying(how)))
+        assert caught.value.law == "it tells ids apart"
 
     @pytest.mark.parametrize(
         ("wrong", "law", "fault"),

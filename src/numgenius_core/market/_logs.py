@@ -148,7 +148,8 @@ class Log(ABC):
       log that cannot know (its server is gone) raises all the same: whoever asks again with the
       same command id gets the first answer, if there is one.
     * ``read`` gives events in the order in which they were kept, and all of them.
-    * ``reply`` knows each command id for as long as the log says.
+    * ``reply`` knows each command id for as long as the log says, exactly as it was given (``Order
+      7`` is another than ``order 7``), and the whole text that was told.
 
     :func:`numgenius_core.testing.check_log` tries them on a log of yours.
 

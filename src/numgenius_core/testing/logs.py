@@ -46,18 +46,19 @@ def furnished(log: Log) -> Writer:
     return writer
 
 
-def rent(writer: Writer, command_id: str | None = None) -> Sequence[ContractId]:
-    """Rent the first free GPU on demand; return the contract's number."""
-    offer = writer.catch_up().machine(_MACHINE).offer_id(0)
+def rent(writer: Writer, command_id: str | None = None, *, gpu: int = 0) -> Sequence[ContractId]:
+    """Rent one of the GPUs on demand; return the contract's number."""
+    offer = writer.catch_up().machine(_MACHINE).offer_id(gpu)
     command = c.Rent(by=_ANN, offer=offer, mode=Mode.ON_DEMAND, disk_mb=1_000)
     events = writer.execute(command, at=_second(1), command_id=command_id)
     return [event.contract.id for event in find_events(events, ContractCreated)]
 
 
 def rent_volume(writer: Writer) -> VolumeId:
-    """List disk of the machine and rent some of it as a volume; return the volume's number."""
-    listed = c.ListVolume(by=_HOST, machine=_MACHINE, size_mb=10_000)
-    writer.execute(listed, at=_second(2))
+    """Rent a volume of the machine, whose disk is listed if need be; return its number."""
+    if writer.market.machine(_MACHINE).volume_listing is None:
+        listed = c.ListVolume(by=_HOST, machine=_MACHINE, size_mb=10_000)
+        writer.execute(listed, at=_second(2))
     offer = writer.market.machine(_MACHINE).volume_offer_id
     rented = c.RentVolume(by=_ANN, offer=offer, size_mb=1_000)
     [made] = find_events(writer.execute(rented, at=_second(2)), VolumeRented)
@@ -109,6 +110,25 @@ def _order(fresh: Fresh) -> str | None:
     return None
 
 
+_PAGE: Final = 1_000
+
+
+def _many(fresh: Fresh) -> str | None:
+    opens = fresh()
+    log = opens()
+    every = [paid(number) for number in range(1, 10 * _PAGE + 2)]
+    for start in range(0, len(every), _PAGE):
+        log.append(start, [Entry(events=every[start : start + _PAGE])])
+    for each in (log, opens()):
+        for after in (0, 1, 5 * _PAGE, len(every) - 1):
+            found = list(each.read(after))
+            if found != every[after:]:
+                wanted = len(every) - after
+                same = "others" if len(found) == wanted else f"{len(found):,}"
+                return f"of the {wanted:,} events after {after:,} it reads {same}"
+    return None
+
+
 def _behind(fresh: Fresh) -> str | None:
     opens = fresh()
     log, other = opens(), opens()
@@ -140,6 +160,43 @@ def _answers(fresh: Fresh) -> str | None:
             if found != reply:
                 return f"the reply of {key!r} is {shown(found)}, not {shown(reply)}"
     return None
+
+
+_LONG: Final = "x" * 199
+_ALIKE: Final = (
+    *("order 7", "Order 7", "order-7", "order_7", "order%", "order", "order 7 ", " order 7"),
+    *("7", "07", "7.0", "\uff17", "e", "\xe9", "e\u0301", "ss", "\xdf", "\U0001f600", "\U0001f601"),
+    *("null", "None", "'", "\\'", "\\", "*", "?", _LONG, f"{_LONG}y", f"{_LONG}z"),
+)
+"""Ids of which storage may take two for one: without regard to case, accents or blanks, as a
+pattern, as a number, in another form of Unicode, cut. Each is asked for before it is there, too."""
+_TEXTS: Final = ("", " ", "null", "0", "a\n", "\xe9\U0001f600", "'\\", "x" * 70_000, None)
+
+
+def _alike(fresh: Fresh) -> str | None:
+    opens = fresh()
+    log = opens()
+    known: dict[str, Reply] = {}
+    for number, key in enumerate(_ALIKE):
+        taken = log.reply(key)
+        if taken is not None:
+            return f"it knows {shown(key)} before it was there: {shown(taken)}"
+        known[key] = Reply((paid(number + 1),), _TEXTS[number % len(_TEXTS)])
+        entry = Entry(events=known[key].events, command_id=key, text=known[key].text)
+        log.append(number, [entry])
+    for each in (log, opens()):
+        for key, reply in known.items():
+            found = each.reply(key)
+            if found is None or found.events != reply.events:
+                return f"the reply of {shown(key)} is {shown(found)}, not {shown(reply)}"
+            if found.text != reply.text:
+                return f"the text of {shown(key)} is {_sized(found.text)}, not {_sized(reply.text)}"
+    return None
+
+
+def _sized(text: str | None) -> str:
+    """Return a text as a message has it: how long it is, if that is all that can be seen."""
+    return f"one of {len(text):,} characters" if text and len(text) > 60 else shown(text)
 
 
 _NO_ENTRY: Final[Any] = None
@@ -178,27 +235,55 @@ def _starts(fresh: Fresh) -> str | None:
     opens = fresh()
     log = opens()
     one = furnished(log)
-    (number,), volume = rent(one, "rent"), rent_volume(one)
-    one.execute(c.Destroy(by=_ANN, contract=number), at=_second(9))
-    one.execute(c.DeleteVolume(by=_ANN, volume=volume), at=_second(9))
-    if one.checkpoint() != log.checkpoint():
-        return "what is kept as a checkpoint is not what comes back"
-    one.execute(c.AddCredit(account=_ANN, amount=Money(7)), at=_second(10))
-    kept = opens().checkpoint()
+    # The first checkpoint is kept whole; what is new in those after it is what a log may lose.
+    for turn in range(3):
+        _clear_away(
+            one, rent(one), rent(one, gpu=1), (rent_volume(one), rent_volume(one)), 9 + turn
+        )
+        given, kept = one.checkpoint(), log.checkpoint()
+        if turn and (kept is None or kept.market != given.market):
+            return "the latest checkpoint is not what counts"
+        if kept != given:
+            return "what is kept as a checkpoint is not what comes back"
+        one.execute(c.AddCredit(account=_ANN, amount=Money(7)), at=_second(9 + turn))
+        fault = _restarted(opens(), one)
+        if fault is not None:
+            return fault
+        one = Writer(opens())  # another one goes on, and keeps the next
+    return None
+
+
+def _clear_away(
+    writer: Writer,
+    first: Sequence[ContractId],
+    second: Sequence[ContractId],
+    volumes: Sequence[VolumeId],
+    at: int,
+) -> None:
+    """Destroy instances and delete volumes, those that were rented last at first."""
+    for contract in (*second, *first):
+        writer.execute(c.Destroy(by=_ANN, contract=contract), at=_second(at))
+    for volume in reversed(volumes):
+        writer.execute(c.DeleteVolume(by=_ANN, volume=volume), at=_second(at))
+
+
+def _restarted(log: Log, one: Writer) -> str | None:
+    """Return what is wrong with a start from a checkpoint, after which one event came."""
+    kept = log.checkpoint()
     if kept is None or kept.market.version != one.market.version - 1:
         return "who opens the log again does not find its checkpoint"
-    if dict(kept.instances) != one.instances:
-        return "the instances of a checkpoint do not come back"
-    if dict(kept.volumes) != one.volumes:
-        return "the volumes of a checkpoint do not come back"
-    again = Writer(opens())
+    for name, found, known in (
+        ("instances", kept.instances, one.instances),
+        ("volumes", kept.volumes, one.volumes),
+    ):
+        if dict(found) != known:
+            return f"the {name} of a checkpoint do not come back"
+        if list(found) != list(known):
+            return f"the {name} of a checkpoint come back in another order"
+    again = Writer(log)
     both = ((w.market, w.instances, w.volumes) for w in (again, one))
-    if next(both) != next(both):
-        return "who goes on from a checkpoint comes to another market"
-    again.checkpoint()
-    latest = opens().checkpoint()
-    counts = latest is not None and latest.market == one.market
-    return None if counts else "the latest checkpoint is not what counts"
+    same = next(both) == next(both)
+    return None if same else "who goes on from a checkpoint comes to another market"
 
 
 def _once(fresh: Fresh) -> str | None:
@@ -239,6 +324,11 @@ LOG: Final = Rule(
             check=_order,
         ),
         Law(
+            name="it reads to the end",
+            sentence="read gives all events, however many there are",
+            check=_many,
+        ),
+        Law(
             name="it refuses who is behind",
             sentence="append keeps its entries after exactly expected events, or not at all",
             check=_behind,
@@ -247,6 +337,11 @@ LOG: Final = Rule(
             name="it remembers answers",
             sentence="reply knows what a request led to, without what had come due before it",
             check=_answers,
+        ),
+        Law(
+            name="it tells ids apart",
+            sentence="reply takes no command id for another, and knows all of the text it led to",
+            check=_alike,
         ),
         Law(
             name="all of it or nothing",
@@ -276,6 +371,13 @@ LOG: Final = Rule(
 
 def check_log(fresh: Callable[[], Callable[[], Log]]) -> None:
     """Check that a log of your own keeps what a :class:`~numgenius_core.market.logs.Writer` needs.
+
+    It tries whether events come back in order and all of them (10,001, more than a page of most
+    storage has); whether who is behind is refused, and an append is kept as a whole or not at all;
+    whether command ids are told apart that storage may take for one (``Order 7`` and ``order 7``,
+    ``order_7``, a blank at the end, 200 characters of which the last differs), and the text of an
+    answer comes back whole, of 70,000 characters, of none, or no text; and whether one start after
+    another goes on from the latest checkpoint, with all that was destroyed until then, in order.
 
     It does not tell what no test can see: whether events outlive a crash, whether a reader sees
     half of an append that is being written, and whether a log whose storage takes everything would
