@@ -319,8 +319,10 @@ class Sorted(MemoryLog):
 
     def checkpoint(self) -> Checkpoint | None:
         found = super().checkpoint()
-        there = {} if found is None else dict(sorted(getattr(found, self.kept).items()))
-        return found and evolve(found, **{self.kept: there})
+        if found is None:
+            return None
+        there: dict[str, Any] = {self.kept: dict(sorted(getattr(found, self.kept).items()))}
+        return evolve(found, **there)
 
 
 class SortedVolumes(Sorted):

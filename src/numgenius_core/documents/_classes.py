@@ -34,9 +34,12 @@ from numgenius_core.documents._scalars import (
     scalar_codec,
     whole_codec,
 )
+from numgenius_core.documents._stand_ins import faults_of, field_of, within
 from numgenius_core.errors import IllegalMove, RuleViolation, WrongType, shown
 
 _WHOLE: Final = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
+_MANY_FAULTS: Final = 100
+"""With so many in a document, what else is wrong with an object is not looked for."""
 _CONVERTER: Final = CattrsConverter(detailed_validation=False)
 
 
@@ -418,32 +421,55 @@ def _explain(cls: type, value: Any, path: str, faults: list[RuleViolation]) -> A
     if type(value) is not dict:
         faults.append(object_fault(value, path, f"a JSON object ({cls.__name__})"))
         return None
-    before, columns = len(faults), _columns(cls)
+    columns = _columns(cls)
     # Unknown keys first: a misspelt field is also a missing one, and reads so in this order.
     need = f"fields of {cls.__name__} only"
     unknown = [key for key in value if key not in {column.key for column in columns}]
     faults += [RuleViolation(path, need, shown(key)) for key in unknown]
-    found = {}
+    found: dict[str, Any] = {}
+    wrong: dict[str, list[RuleViolation]] = {}
     for column in columns:
-        where = f"{path}.{column.key}"
-        if column.key in value:
-            told = len(faults)
-            kept = found[column.name] = column.codec.explain(value[column.key], where, faults)
-            if len(faults) == told and kept is not None:
-                faults += islice(_refusals(column.checks, kept, path), 1)
-        elif column.required:
-            faults.append(RuleViolation(where, "a value", "none"))
-    if len(faults) > before:
-        return None
-    # Each field is right on its own. What only holds between them the class checks, and it names
-    # its fields from where it stands: the path of the document replaces its first word.
+        told: list[RuleViolation] = []
+        kept = _explain_field(column, value, path, told)
+        if told:
+            wrong[column.name] = told
+        elif column.key in value:
+            found[column.name] = kept
+    # What is right as far as its type goes the class may refuse, and it names its fields from where
+    # it stands: the path of the document replaces its first word.
+    value, refused = (None, []) if unknown or wrong else _made(cls, found)
+    if (unknown or wrong or refused) and len(faults) < _MANY_FAULTS:
+        refused = faults_of(cls, found, wrong) or refused
+    for each in refused:
+        wrong.setdefault(field_of(each), []).append(_placed(each, path))
+    for name in dict.fromkeys([*(column.name for column in columns), *wrong]):
+        faults += wrong.get(name, ())
+    return value
+
+
+def _made(cls: type, found: dict[str, Any]) -> tuple[Any, list[RuleViolation]]:
+    """Return a value of a class, or how it was refused."""
     try:
-        return cls(**found)
-    except RuleViolation as fault:
-        faults.append(_placed(fault, path))
+        return cls(**found), []
     except IllegalMove as error:
-        faults.append(RuleViolation(path, "moves that are possible", str(error)))
-    return None
+        return None, [RuleViolation("", "moves that are possible", str(error))]
+    except RuleViolation as fault:
+        return None, [fault]
+
+
+def _explain_field(
+    column: _Column, value: dict[str, Any], path: str, faults: list[RuleViolation]
+) -> Any:
+    """Return what a field of an object means, or add its faults: those of its type and its own."""
+    where = f"{path}.{column.key}"
+    if column.key not in value:
+        if column.required:
+            faults.append(RuleViolation(where, "a value", "none"))
+        return None
+    kept = column.codec.explain(value[column.key], where, faults)
+    if not faults and kept is not None:
+        faults += islice(_refusals(column.checks, kept, path), 1)
+    return kept
 
 
 def _refusals(
@@ -461,8 +487,7 @@ def _refusals(
 
 def _placed(fault: RuleViolation, path: str) -> RuleViolation:
     """Return a fault as one of an object of a document, without the class's own word for it."""
-    field = fault.path.partition(".")[2] or fault.path
-    return type(fault)(f"{path}.{field}", fault.need, fault.got)
+    return type(fault)(f"{path}.{within(fault)}".rstrip("."), fault.need, fault.got)
 
 
 def _defined(cls: type, definitions: Definitions, *, tagged: bool) -> dict[str, Any]:

@@ -137,8 +137,8 @@ def structure(kind: Any, data: object, source: str = "document") -> Any:
         source: What messages call it.
 
     Raises:
-        InvalidDocument: Data that means no such value: the faults of all its fields together, and
-            of each object whose fields are right the first that its class finds.
+        InvalidDocument: Data that means no such value: the faults of all its fields together; what
+            only holds between several of them is looked at when each is right by itself.
         WrongType: ``kind`` is nothing that a document can hold.
 
     >>> from numgenius_core import CurveSchedule
@@ -217,8 +217,8 @@ def from_json(text: str | bytes, kind: Any = None, *, source: str = "document") 
         WrongType: ``text`` is neither text nor bytes.
         ParseError: It is no JSON, a document of another schema or of a class that is not known,
             or longer than 256 MiB.
-        InvalidDocument: A value with faults: those of all its fields together, and of each object
-            whose fields are right the first that its class finds.
+        InvalidDocument: A value with faults: those of all its fields together; what only holds
+            between several of them is looked at when each is right by itself.
 
     A union is typed ``Any``: of commands and events,
     :func:`~numgenius_core.market.journal.command_from_json` and
