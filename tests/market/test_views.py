@@ -544,6 +544,61 @@ class TestWhatACommandMade:
             find_events((), kind)
 
 
+def of_periods(market: Market, period: Interval) -> dict[Any, Any]:
+    """Return what each view of a period says of a market."""
+    return {
+        **{c: views.statement_of(market, c, period) for c in market.homes},
+        **{("volume", v): views.volume_statement_of(market, v, period) for v in market.volumes},
+        **{
+            host: views.earnings(market, host, period, archive={}, volumes={})
+            for host in market.accounts
+        },
+    }
+
+
+class TestPeriodsThatAreNotOver:
+    """Views of one future agree: "as it is at its end if nobody does anything more"."""
+
+    def test_these_are_all_that_are_asked_for_a_period(self) -> None:
+        takes = [name for name in views.__all__ if name[0].islower()]
+        asked = {name for name in takes if "period" in signature(getattr(views, name)).parameters}
+        assert asked == {"statement_of", "volume_statement_of", "earnings"}
+
+    @given(market=markets(most=24), days=st.sampled_from([1, 9, 40]), before=st.booleans())
+    @examples(300)
+    def test_each_is_what_it_will_be_then(self, market: Market, days: int, before: bool) -> None:
+        end = market.now + timedelta(days=days)
+        start = market.now - timedelta(days=1) if before else end - timedelta(hours=5)
+        then = views.until(market, end)
+        assert then.homes.keys() == market.homes.keys()  # nothing goes by time alone
+        assert then.volumes.keys() == market.volumes.keys()
+        assert of_periods(market, Interval(start, end)) == of_periods(then, Interval(start, end))
+
+    @pytest.mark.parametrize("days", [1, 8, 15, 30])
+    def test_so_is_a_market_with_all_that_comes_due(self, days: int) -> None:
+        market, end = everything().market, second(days * DAY)
+        for start in (second(0), end - timedelta(hours=1)):
+            period = Interval(start, end)
+            assert of_periods(market, period) == of_periods(views.until(market, end), period)
+
+    def test_a_balance_that_runs_out_ends_what_all_of_them_count(self) -> None:
+        w, later = world(1, prices(2)), second(2_000 * HOUR)  # $1,000 last for 500 hours
+        contract, period = w.rent(1), Interval(second(0), later)
+        assert views.balance(w.market, ANN, later) == ZERO
+        assert views.balance(w.market, HOST, later) == Money(1_000)
+        assert views.statement_of(w.market, contract, period).total == Money(1_000)
+        [earned] = views.earnings(w.market, HOST, period)
+        assert earned.total == Money(1_000)
+
+    def test_a_period_that_is_over_is_told_as_before(self) -> None:
+        w = world(1, prices(2))
+        contract = w.rent(1)
+        w.do(c.Tick(), 600 * HOUR)
+        past = Interval(second(0), second(10 * HOUR))
+        assert views.statement_of(w.market, contract, past).total == Money(20)
+        assert [each.total for each in views.earnings(w.market, HOST, past)] == [Money(20)]
+
+
 class TestOnlyAPartIsLookedAt:
     """What cannot bear on an account's money is not played; the answers are those of the whole."""
 

@@ -58,6 +58,17 @@ def market_at(
     return advance_to(market, at).market.market()
 
 
+def market_by(market: Market, end: datetime, account: AccountId) -> Market:
+    """Return a market at the end of a period, or as it is if that is past.
+
+    Args:
+        market: The market.
+        end: The end of the period.
+        account: Whose rentals, or whose machines, are looked at.
+    """
+    return market if end <= market.now else market_at(market, end, account=account)
+
+
 def part_of(market: Market, account: AccountId, *, earning: bool = False) -> Market:
     """Return the part of a market that can bear on when an account's money ends.
 

@@ -16,13 +16,14 @@ from numgenius_core.billing.volumes import volume_statement
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.market._instance_views import (
+    account_of,
     all_of,
     check_archived,
     instance,
     machines_of,
     market_of,
 )
-from numgenius_core.market._looking_ahead import market_at, not_before
+from numgenius_core.market._looking_ahead import market_at, market_by, not_before
 from numgenius_core.market._promise_views import direct_lines, released
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Account, MachineState, Market
@@ -73,10 +74,19 @@ def statement_of(
     *,
     archive: Mapping[ContractId, Instance] | None = None,
 ) -> Statement:
-    """Return what an instance cost in a period, as far as is known: as if nothing more happens.
+    """Return what an instance cost in a period, as it is at its end if nobody does anything more.
+
+    What stops at zero, ends or is paused before the end of a period that is not over costs no more,
+    as in :func:`balance` of that instant.
+
+    Args:
+        market: The market.
+        contract: Its number.
+        period: When; it may end after the market's last event.
+        archive: Where the caller keeps destroyed instances.
 
     Raises:
-        UnknownId: There is no such instance, nor one in the ``archive``.
+        UnknownId: There is no such instance, nor one in the archive.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import (
@@ -97,7 +107,11 @@ def statement_of(
     >>> print(views.statement_of(market, 2, hour).total)
     2.00
     """
-    return statement(instance(market, contract, archive=archive).history, period)
+    found = instance(market, contract, archive=archive)
+    check_kind(period, Interval, "period")
+    if contract in market.homes:
+        found = market_by(market, period.end, found.contract.client).living(contract)
+    return statement(found.history, period)
 
 
 @frozen(kw_only=True)
@@ -219,6 +233,9 @@ def earnings(
     The state forgets what was destroyed and what it earned, but not when that was: where something
     is missing, an archive has to be given. An empty one, ``{}``, says that it is left out.
 
+    Of a period that is not over it is what will have been earned if nobody does anything more: from
+    a client whose balance runs out, nothing then, as in :func:`balance` of that instant.
+
     What happens at the end of the period is not in it. The escrow of a promise releases at
     midnight, so the release of the midnight at which a period ends is the first of the next one,
     while a balance or a payout at that midnight has it: to hold them against each other, take
@@ -227,7 +244,7 @@ def earnings(
     Args:
         market: The market.
         host: Whose machines.
-        period: When.
+        period: When; it may end after the market's last event.
         archive: Where the caller keeps destroyed instances, such as ``Writer.instances``.
         volumes: Where it keeps deleted volumes, such as ``Writer.volumes``.
 
@@ -255,8 +272,10 @@ def earnings(
     >>> print(earned.machine, earned.gpu, earned.total)
     1 2.00 2.00
     """
-    machines = machines_of(market, host)
+    account_of(market, host)  # refuses one that is not there
     check_kind(period, Interval, "period")
+    market = market_by(market, period.end, host)
+    machines = machines_of(market, host)
     parts: tuple[Account | MachineState, ...] = (market.account(host), *machines)
     check_archived(archive, "archive", (each.last_destroyed for each in parts), period.start)
     check_archived(volumes, "volumes", (each.last_deleted for each in parts), period.start)

@@ -16,7 +16,7 @@ from numgenius_core.ids import AccountId, MachineId, OfferId, VolumeId
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.listing import Verification
 from numgenius_core.market._instance_views import account_of, archived
-from numgenius_core.market._looking_ahead import market_at
+from numgenius_core.market._looking_ahead import market_at, market_by
 from numgenius_core.market.state import MachineState, Market
 from numgenius_core.market.volume import A_VOLUME, RentedVolume
 from numgenius_core.rates import PerGbMonth
@@ -190,10 +190,16 @@ def volume_statement_of(
     *,
     volumes: Mapping[VolumeId, RentedVolume] | None = None,
 ) -> VolumeStatement:
-    """Return what a volume cost in a period, as far as is known: as if nothing more happens.
+    """Return what a volume cost in a period, as it is at its end if nobody does anything more.
+
+    Args:
+        market: The market.
+        id: Its number.
+        period: When; it may end after the market's last event.
+        volumes: Where the caller keeps deleted volumes.
 
     Raises:
-        UnknownId: There is no such volume, nor one in the archive ``volumes``.
+        UnknownId: There is no such volume, nor one in the archive.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval, Machine, Market, Money, PerGbMonth, execute
@@ -213,4 +219,8 @@ def volume_statement_of(
     >>> print(views.volume_statement_of(market, 2, month).total)
     30.00
     """
-    return volume_statement(volume(market, id, volumes=volumes).history, period)
+    found = volume(market, id, volumes=volumes)
+    check_kind(period, Interval, "period")
+    if id in market.volumes:
+        found = market_by(market, period.end, found.contract.client).volume(id)
+    return volume_statement(found.history, period)
