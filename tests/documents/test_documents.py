@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 from attrs import evolve, field, frozen, make_class
 from hypothesis import given, strategies as st
+from referencing import Registry, Resource
 
 from document_values import CONTRACT, HISTORY, LISTING, OFFER, PRICES, QUOTE, STATEMENT, VALUES
 from numgenius_core._numbers import fraction
@@ -913,7 +914,7 @@ class TestTheSchema:
 
     @pytest.mark.parametrize("cls", [*get_args(do.Command), *get_args(Event)])
     def test_a_number_of_a_message_has_the_bounds_of_its_check(self, cls: Any) -> None:
-        schema = json_schema(cls)["oneOf"][0]["properties"]
+        schema = json_schema(cls)["properties"]
         for name, path, check, _ in cls._checks:
             said = schema[name].get("anyOf", [schema[name]])[0]
             for bound, beyond in ((said.get("minimum"), -1), (said.get("maximum"), 1)):
@@ -921,6 +922,54 @@ class TestTheSchema:
                     check(bound, path)
                     with pytest.raises(RuleViolation):
                         check(bound + beyond, path)
+
+    @pytest.mark.parametrize("cls", get_args(do.Command))
+    def test_what_is_wrong_is_told_of_the_command_that_is_meant(self, cls: Any) -> None:
+        """Not of all that it is none of."""
+        validator = jsonschema.Draft202012Validator(json_schema(do.Command))
+        properties = json_schema(cls)["properties"]
+        document = {"schema": SCHEMA, "type": cls.__name__} | {
+            name: [] for name in properties.keys() - {"schema", "type"}
+        }
+        told = {error.json_path for error in validator.iter_errors(document)}
+        lists = {name for name, said in properties.items() if said.get("type") == "array"}
+        assert told == {f"$.{name}" for name in properties} - {
+            f"$.{name}" for name in {"schema", "type", *lists}
+        }
+
+    @pytest.mark.parametrize(
+        ("document", "path", "said"),
+        [
+            ({"type": "AddCredit", "account": "ann", "amount": 5}, "$.amount", "'string'"),
+            ({"type": "AddCredit", "account": "ann"}, "$", "'amount' is a required property"),
+            ({"type": "Stop", "by": "ann", "contract": 7, "now": 1}, "$", "'now' was unexpected"),
+            ({"type": "Relist", "by": "h", "machine": 1, "rolling": 5}, "$.rolling", "'null'"),
+            ({"type": "Nothing"}, "$.type", "is not one of"),
+            ({"by": "ann"}, "$", "'type' is a required property"),
+            (5, "$", "5 is not of type 'object'"),
+        ],
+    )
+    def test_the_best_match_is_that(self, document: Any, path: str, said: str) -> None:
+        validator = jsonschema.Draft202012Validator(json_schema(do.Command))
+        if isinstance(document, dict):
+            document = {"schema": SCHEMA} | document
+        [error] = validator.iter_errors(document)
+        assert jsonschema.exceptions.best_match([error]).json_path == path
+        assert said in error.message
+
+    def test_a_registry_tells_several_apart(self) -> None:
+        kinds: Any = (do.Command, Event, Block, [Block, Interval], [Interval, Block], do.AddCredit)
+        schemas = [json_schema(), *map(json_schema, kinds)]
+        assert len({each["$id"] for each in schemas}) == len(schemas)
+        assert json_schema()["$id"] == "urn:numgenius:1"
+        assert json_schema(do.Command) == json_schema(do.Command)
+        registry = Registry().with_resources(
+            (each["$id"], Resource.from_contents(each)) for each in schemas
+        )
+        of_commands = {"$ref": json_schema(do.Command)["$id"]}
+        validator = jsonschema.Draft202012Validator(of_commands, registry=registry)
+        validator.validate(json.loads(to_json(do.AddCredit(account="ann", amount=Money(1)))))
+        assert not validator.is_valid(json.loads(to_json(Block(start=0, size=1))))
 
     def test_one_class_may_be_given_alone(self) -> None:
         assert json_schema(Block) == json_schema([Block])

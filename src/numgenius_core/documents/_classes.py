@@ -105,7 +105,12 @@ def _optional(codec: Codec) -> Codec:
         return None if value is None else codec.explain(value, path, faults)
 
     def schema(definitions: Definitions) -> dict[str, Any]:
-        return {"anyOf": [codec.schema(definitions), {"type": "null"}]}
+        inner = codec.schema(definitions)
+        if "enum" in inner:
+            return inner | {"enum": [*inner["enum"], None]}
+        if "type" in inner:  # what else it says is of values of that type alone
+            return inner | {"type": [inner["type"], "null"]}
+        return {"anyOf": [inner, {"type": "null"}]}
 
     return Codec(write, read, explain, schema)
 
@@ -507,6 +512,33 @@ def _defined(cls: type, definitions: Definitions, *, tagged: bool) -> dict[str, 
     return {"$ref": f"#/$defs/{quote(definition_key(cls, tagged=tagged))}"}
 
 
+def by_type(branches: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the schema of one of several objects, each by the name that stands under its type.
+
+    A validator that has seen which is meant tells what is wrong with that one: of a bare ``oneOf``
+    it can only say that it is none.
+    """
+    if len(branches) == 1:
+        [only] = branches.values()
+        return only
+    return {
+        "type": "object",
+        "properties": {"type": {"enum": [*branches]}},
+        "required": ["type"],
+        "allOf": [
+            {
+                "if": {
+                    "type": "object",
+                    "required": ["type"],
+                    "properties": {"type": {"const": name}},
+                }
+            }
+            | {"then": branch}
+            for name, branch in branches.items()
+        ],
+    }
+
+
 @cache
 def tagged_codec(classes: tuple[type, ...], path: str) -> Codec:
     """Return the codec of one of several classes, the object saying which under ``"type"``.
@@ -543,7 +575,9 @@ def tagged_codec(classes: tuple[type, ...], path: str) -> Codec:
         return codecs[name].explain(rest, path, faults)
 
     def schema(definitions: Definitions) -> dict[str, Any]:
-        return {"oneOf": [_defined(cls, definitions, tagged=True) for cls in known.values()]}
+        return by_type(
+            {name: _defined(cls, definitions, tagged=True) for name, cls in known.items()}
+        )
 
     return Codec(write, read, explain, schema)
 

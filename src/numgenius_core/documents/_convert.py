@@ -28,7 +28,14 @@ from numgenius_core.billing.history import History
 from numgenius_core.billing.statements import Statement
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.storage import Disk, Volume
-from numgenius_core.documents._classes import codec_of, kinds_of, named, tagged_codec
+from numgenius_core.documents._classes import (
+    by_type,
+    codec_of,
+    kinds_of,
+    name_of,
+    named,
+    tagged_codec,
+)
 from numgenius_core.documents._scalars import Codec, Definitions
 from numgenius_core.errors import (
     IllegalMove,
@@ -48,6 +55,8 @@ from numgenius_core.prices.schedules import CurveSchedule, LinearSchedule, StepS
 
 SCHEMA: Final = "numgenius/1"
 """The version of the documents, which each has under ``"schema"``."""
+
+_URN: Final = f"urn:{SCHEMA.replace('/', ':')}"
 
 _CLASSES: Final[tuple[type, ...]] = (
     Block,
@@ -278,7 +287,9 @@ def json_schema(kinds: type | UnionType | Iterable[type] = _CLASSES) -> dict[str
     """Return the JSON Schema (draft 2020-12) of the documents of some classes.
 
     It accepts all that :func:`to_json` writes. What it cannot say (an end after its start), the
-    classes check.
+    classes check. Of several classes it looks at ``"type"`` first, so that a validator tells what
+    is wrong with the one that is meant. Its ``"$id"`` is ``urn:numgenius:1`` by default, and for
+    other classes one of their own, so one registry may hold them all.
 
     Args:
         kinds: The classes, one class or a union of classes, such as ``commands.Command``; by
@@ -289,12 +300,13 @@ def json_schema(kinds: type | UnionType | Iterable[type] = _CLASSES) -> dict[str
 
     >>> from numgenius_core import Block
     >>> from numgenius_core.documents import json_schema
-    >>> json_schema(Block)["oneOf"][0]["required"]
+    >>> json_schema(Block)["required"]
     ['schema', 'type', 'start', 'size']
     """
     definitions: Definitions = {}
-    documents = []
-    for cls in kinds_of(_as_classes(kinds)):
+    documents = {}
+    classes = kinds_of(_as_classes(kinds))
+    for cls in classes:
         try:
             tagged_codec((cls,), "kinds").schema(definitions)
         except WrongType as fault:
@@ -304,14 +316,21 @@ def json_schema(kinds: type | UnionType | Iterable[type] = _CLASSES) -> dict[str
         body = dict(definitions[cls, True])
         body["properties"] = {"schema": {"const": SCHEMA}} | body["properties"]
         body["required"] = ["schema", *body["required"]]
-        documents.append(body)
+        documents[name_of(cls)] = body
+    described = by_type(documents) | {"$defs": named(definitions)}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:{SCHEMA.replace('/', ':')}",
+        "$id": _URN if classes == _CLASSES else f"{_URN}:{_digest(described)}",
         "title": f"Documents of numgenius-core, {SCHEMA}",
-        "oneOf": documents,
-        "$defs": named(definitions),
+        **described,
     }
+
+
+def _digest(schema: dict[str, Any]) -> str:
+    """Return what tells a schema from others in its ``$id``."""
+    from hashlib import sha256
+
+    return sha256(json.dumps(schema).encode()).hexdigest()[:16]
 
 
 def _as_classes(kinds: type | UnionType | Iterable[type]) -> tuple[type, ...]:
