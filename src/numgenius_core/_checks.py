@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABCMeta
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Final, NoReturn, TypeVar
@@ -53,7 +53,7 @@ BOUNDS: Final[dict[Any, tuple[int, int]]] = {check_id: (0, MAX_ID)}
 def check_text(value: object, path: str, longest: int = 200, *, empty: bool = False) -> None:
     """Refuse what is no printable text of 1 to ``longest`` characters; some may be empty."""
     if type(value) is not str:  # a subclass may say another text than it holds
-        raise WrongType(path, "text", shown(value))
+        raise other_kind(value, (str,), path, "text")
     if not (value or empty) or len(value) > longest or not value.isprintable():
         count = f"at most {longest}" if empty else f"1 to {longest}"
         raise RuleViolation(path, f"{count} printable characters", shown(value))
@@ -86,7 +86,16 @@ def check_kind(value: object, kind: type, path: str) -> None:
     need = f"{article} {kind.__name__}"
     if issubclass(kind, Enum):
         need += f": {', '.join(map(str, kind))}"
-    raise WrongType(path, need, shown(value))
+    raise other_kind(value, (kind,), path, need)
+
+
+def other_kind(value: object, kinds: Collection[type], path: str, need: str) -> WrongType:
+    """Return the refusal of what is of none of some classes; it may be of one derived from them."""
+    base = next((each for each in type(value).__mro__ if each in kinds), None)
+    if base is None:
+        return WrongType(path, need, shown(value))
+    got = f"{type(value).__name__}, derived from {base.__name__}"
+    return WrongType(path, f"{need} itself", got)
 
 
 def check_callable(value: object, path: str) -> None:

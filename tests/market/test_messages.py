@@ -14,15 +14,20 @@ from numgenius_core.bids import WaitReason
 from numgenius_core.contracts import Raise, Stale
 from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType
 from numgenius_core.ids import ContractId
+from numgenius_core.listing import Machine, Mode
+from numgenius_core.market import Market, evolve, execute, views
 from numgenius_core.market._messages import Message
-from numgenius_core.market.commands import Command
+from numgenius_core.market.commands import AddCredit, AddMachine, Command, Rent, Tick
 from numgenius_core.market.events import (
+    CreditAdded,
     Event,
     InstancePaused,
     InstanceStopped,
     PriceIncreaseAsked,
     PriceIncreaseLapsed,
 )
+from numgenius_core.market.journal import event_to_json
+from numgenius_core.market.logs import Entry, MemoryLog, Writer
 from numgenius_core.money import Money
 from numgenius_core.testing import values
 
@@ -112,6 +117,78 @@ class Plain:
     """A value that a message may carry."""
 
 
+class TestAClassThatIsDerivedFromAMessage:
+    """It is made, its own fields are checked, and a market refuses it in our words."""
+
+    def noted(self) -> Any:
+        @frozen(kw_only=True)
+        class Noted(Rent):
+            note: str = ""
+
+        return Noted(by="ann", offer=1, mode=Mode.ON_DEMAND, note="mine")
+
+    def test_it_checks_all_of_its_fields(self) -> None:
+        made = self.noted()
+        assert [path for _, path, _, _ in made._checks][::10] == ["Noted.by", "Noted.note"]
+        for wrong in ({"offer": "x"}, {"note": 5}, {"by": ""}, {"bid": 1}):
+            with pytest.raises(RuleViolation, match=f"^Noted.{next(iter(wrong))}: need"):
+                type(made)(**{"by": "ann", "offer": 1, "mode": Mode.ON_DEMAND} | wrong)
+
+    def test_a_market_takes_the_commands_and_events_themselves(self) -> None:
+        class Paid(CreditAdded):
+            """Not decorated: its fields are those of the event."""
+
+        paid: Any = Paid(at=AT, account="ann", amount=Money(1))
+        said = "a command of a market itself, got Noted, derived from Rent"
+        for ask in (execute, views.preview):
+            with pytest.raises(WrongType, match=f"^command: need {said}$"):
+                ask(Market(), self.noted(), AT)
+        with pytest.raises(WrongType, match=rf"^commands\[0\]: need {said}$"):
+            Writer(MemoryLog()).execute(self.noted(), at=AT)
+        said = "an event of a market itself, got Paid, derived from CreditAdded"
+        where = r"(notification\.)?events?(\[0\])?"
+        for keep in (
+            event_to_json,
+            lambda event: evolve(Market(), event),
+            lambda event: Entry(events=[event]),
+            lambda event: views.notifications(Market(), [event]),
+            lambda event: views.Notification(recipient="ann", event=event),
+            views.preview(Market(), Tick(), AT).concerns,
+        ):
+            with pytest.raises(WrongType, match=f"^{where}: need {said}$"):
+                keep(paid)
+
+    def test_so_it_is_with_what_they_hold(self) -> None:
+        @frozen(kw_only=True)
+        class Racked(Machine):
+            rack: str = "r1"
+
+        class Ours(Market):
+            """One of somebody's own."""
+
+        machine: Any = Racked(id=1, host="hanna", gpu_name="A100", gpus=1)
+        said = "a Machine itself, got Racked, derived from Machine"
+        with pytest.raises(WrongType, match=f"^AddMachine.machine: need {said}$"):
+            AddMachine(machine=machine)
+        said = "a Market itself, got Ours, derived from Market"
+        with pytest.raises(WrongType, match=f"^market: need {said}$"):
+            execute(Ours(), Tick(), AT)
+        name: Any = type("Name", (str,), {})("ann")
+        said = "text itself, got Name, derived from str"
+        with pytest.raises(WrongType, match=f"^AddCredit.account: need {said}$"):
+            AddCredit(account=name, amount=Money(1))
+
+    def test_a_type_that_its_module_does_not_know_is_refused_by_name(self) -> None:
+        class Own:
+            """Known in this function alone."""
+
+        with pytest.raises(WrongType, match=r"^Odd\.own: need a type that messages can check"):
+
+            @frozen(kw_only=True)
+            class Odd(Tick):
+                own: Own
+
+
 class TestAClassWithAnUncheckedFieldIsNotMade:
     """A wrong value in it would be seen by nobody."""
 
@@ -137,7 +214,7 @@ class TestAClassWithAnUncheckedFieldIsNotMade:
             type_of_message("Odd", hint)
 
     def test_a_name_that_means_nothing(self) -> None:
-        with pytest.raises(NameError, match="Nothing"):
+        with pytest.raises(WrongType, match=r"^Odd\.what: need a type .*, got 'Nothing'$"):
             type_of_message("Odd", "Nothing")
 
     @pytest.mark.parametrize("hint", [Plain, Plain | None, tuple[Plain, ...], tuple[int, ...]])

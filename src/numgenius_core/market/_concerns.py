@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from enum import Enum, auto
 from typing import Any, Final
 
+from numgenius_core._checks import other_kind
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.volumes import VolumeContract
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
@@ -115,6 +116,12 @@ def subject_of(market: Builder, event: Any) -> str:
     if (machine := _machine_of(event)) is not None:
         return f"machine {machine}"
     return "account" if hasattr(event, "account") else "market"
+
+
+def check_event(event: object, path: str) -> None:
+    """Refuse what is no event of a market."""
+    if type(event) not in CONCERNS:
+        raise other_kind(event, CONCERNS, path, "an event of a market")
 
 
 def owner_of(market: Builder, event: Any) -> AccountId | None:

@@ -27,7 +27,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from numgenius_core._checks import as_tuple, check_kind, told
+from numgenius_core._checks import as_tuple, check_kind, other_kind, told
 from numgenius_core.errors import (
     IllegalMove,
     NumgeniusError,
@@ -365,6 +365,11 @@ def is_command(command: object) -> bool:
     return type(command) in _DO
 
 
+def no_command(given: object, path: str) -> WrongType:
+    """Return the refusal of what is no command."""
+    return other_kind(given, _DO, path, "a command of a market")
+
+
 def decided(market: Builder, command: c.Command | Order, at: datetime) -> Decision:
     """Return the decision that a command is; raises as :func:`decide`.
 
@@ -372,7 +377,7 @@ def decided(market: Builder, command: c.Command | Order, at: datetime) -> Decisi
     """
     do = _DO.get(type(command))
     if do is None:
-        raise WrongType("command", "a command of a market", shown(command))
+        raise no_command(command, "command")
     at = utc(at, "at")
     if at < market.now or market.settings.longest_step is not None:
         check_step(market, command, at)

@@ -19,6 +19,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from numgenius_core._accrual import accrued
+from numgenius_core._checks import other_kind
 from numgenius_core._terms import NO_FLOOR, check_bid_price
 from numgenius_core.billing.history import (
     Fact,
@@ -32,7 +33,7 @@ from numgenius_core.billing.history import (
 from numgenius_core.contracts.contract import to_reserved
 from numgenius_core.contracts.extension import PendingIncrease
 from numgenius_core.contracts.life import NEXT, InstanceEvent, InstanceState, advance
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Listing
 from numgenius_core.maintenance.schedule import MachineSchedule, check_free, without_windows
 from numgenius_core.market import events as e
@@ -97,7 +98,7 @@ def apply_foreign(market: Builder, event: e.Event) -> None:
         IllegalMove: The state of its instance does not allow it.
     """
     if type(event) not in _APPLY:
-        raise WrongType("event", "an event of a market", shown(event))
+        raise other_kind(event, _APPLY, "event", "an event of a market")
     if event.at < market.now:
         raise RuleViolation("event.at", f"an instant from {market.now} on", str(event.at))
     if type(event) is e.BidChanged:

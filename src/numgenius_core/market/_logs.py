@@ -12,8 +12,9 @@ from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind, check_text, read_only
 from numgenius_core._numbers import whole_number
-from numgenius_core.errors import Conflict, WrongType, brief, shown
+from numgenius_core.errors import Conflict, brief
 from numgenius_core.ids import ContractId, VolumeId
+from numgenius_core.market._concerns import check_event
 from numgenius_core.market._notifications import Notification
 from numgenius_core.market.events import Event
 from numgenius_core.market.instance import Instance
@@ -24,8 +25,7 @@ from numgenius_core.market.volume import RentedVolume
 def _as_events(given: Iterable[Event]) -> tuple[Event, ...]:
     events = as_tuple(given, "events")
     for index, event in enumerate(events):
-        if not isinstance(event, Event):
-            raise WrongType(f"events[{index}]", "an event of a market", shown(event))
+        check_event(event, f"events[{index}]")
     return events
 
 

@@ -115,7 +115,10 @@ def check_of(hint: Any) -> Check | None:
 def _meaning(annotation: Any, module: str) -> tuple[Check | None, bool]:
     """Return the check of an annotation, and whether it allows ``None`` as well."""
     holder = SimpleNamespace(__annotations__={"field": annotation})
-    hint = get_type_hints(holder, vars(sys.modules[module]))["field"]
+    try:
+        hint = get_type_hints(holder, vars(sys.modules[module]))["field"]
+    except NameError:  # a class of a function, say: nobody else can know it
+        return None, False
     if get_origin(hint) in (Union, UnionType):
         some = tuple(each for each in get_args(hint) if each is not NoneType)
         if len(some) == 1:
@@ -137,9 +140,16 @@ class Message:
             WrongType: A field has a type without a check.
         """
         found = []
+        # A class derived from a message has its fields with their checks: the words of their types
+        # may be known in the module of the message alone.
+        before: Any = cls.__mro__[1]
+        known = {
+            name: (check, optional) for name, _, check, optional in getattr(before, "_checks", ())
+        }
         for each in fields(cls):
             path = f"{cls.__name__}.{each.name}"
-            by_type, optional = _meaning(each.type, cls.__module__)
+            inherited = known.get(each.name) if each.inherited else None
+            by_type, optional = inherited or _meaning(each.type, cls.__module__)
             check = each.metadata.get("check", by_type)
             if check is None:
                 raise WrongType(path, "a type that messages can check", shown(each.type))

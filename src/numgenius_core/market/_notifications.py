@@ -20,11 +20,11 @@ from typing import Any, Final
 from attrs import frozen
 
 from numgenius_core._checks import as_tuple, check_kind, check_text
-from numgenius_core.errors import IllegalMove, RuleViolation, WrongType, shown
+from numgenius_core.errors import IllegalMove, RuleViolation
 from numgenius_core.ids import AccountId
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
-from numgenius_core.market._concerns import CONCERNS, recipients, words_of
+from numgenius_core.market._concerns import check_event, recipients, words_of
 from numgenius_core.market._evolution import apply_foreign
 from numgenius_core.market.state import Market
 
@@ -56,8 +56,7 @@ class Notification:
 
     def __attrs_post_init__(self) -> None:
         check_text(self.recipient, "notification.recipient")
-        if type(self.event) not in CONCERNS:
-            raise WrongType("notification.event", "an event of a market", shown(self.event))
+        check_event(self.event, "notification.event")
 
     @property
     def at(self) -> datetime:
@@ -149,8 +148,7 @@ def notifications(market: Market, events: Iterable[e.Event]) -> tuple[Notificati
     check_kind(market, Market, "market")
     builder, found = Builder(market), []
     for index, event in enumerate(as_tuple(events, "events")):
-        if type(event) not in CONCERNS:
-            raise WrongType(f"events[{index}]", "an event of a market", shown(event))
+        check_event(event, f"events[{index}]")
         try:
             told = dict.fromkeys(recipients(builder, event))
             apply_foreign(builder, event)

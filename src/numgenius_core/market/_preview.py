@@ -25,14 +25,14 @@ from numgenius_core.contracts.extension import (
     Raise,
     Unchanged,
 )
-from numgenius_core.errors import NumgeniusError, WrongType, as_answer, brief, shown
+from numgenius_core.errors import NumgeniusError, as_answer, brief
 from numgenius_core.ids import AccountId
 from numgenius_core.intervals import utc
 from numgenius_core.market import commands as c, events as e
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._clock import advance_to
-from numgenius_core.market._concerns import CONCERNS, owner_of, subject_of, words_of
-from numgenius_core.market._dispatch import decided, is_command
+from numgenius_core.market._concerns import check_event, owner_of, subject_of, words_of
+from numgenius_core.market._dispatch import decided, is_command, no_command
 from numgenius_core.market._evolution import apply_foreign
 from numgenius_core.market._messages import Order
 from numgenius_core.market._relisting import TERMS, TermChange, TermOrigin, origin_of, term_of
@@ -109,8 +109,7 @@ class Preview(Tabular):
         Raises:
             WrongType: It is no event.
         """
-        if type(event) not in CONCERNS:
-            raise WrongType("event", "an event of a market", shown(event))
+        check_event(event, "event")
         found = self._whose.get(event)
         return () if found is None else (found,)
 
@@ -229,7 +228,7 @@ def preview(market: Market, command: c.Command | Order, at: datetime) -> Preview
     """
     check_kind(market, Market, "market")
     if not is_command(command):
-        raise WrongType("command", "a command of a market", shown(command))
+        raise no_command(command, "command")
     at = utc(at, "at")
     try:
         decision = decided(Builder(market), command, at)

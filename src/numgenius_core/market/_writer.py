@@ -15,7 +15,6 @@ from numgenius_core.errors import (
     IllegalMove,
     NumgeniusError,
     RuleViolation,
-    WrongType,
     as_answer,
     brief,
     shown,
@@ -23,7 +22,7 @@ from numgenius_core.errors import (
 from numgenius_core.ids import ContractId, VolumeId
 from numgenius_core.intervals import utc
 from numgenius_core.market._clock import advance_to
-from numgenius_core.market._dispatch import check_step, execute, is_command, replay_from
+from numgenius_core.market._dispatch import check_step, execute, is_command, no_command, replay_from
 from numgenius_core.market._logs import Checkpoint, Entry, Log, Reply, check_id
 from numgenius_core.market._messages import Order
 from numgenius_core.market._notifications import notifications
@@ -64,7 +63,7 @@ def _as_commands(
     for index, command in enumerate(commands):
         later = callable(command) and not isinstance(command, type)  # ``Tick`` without its ()
         if not is_command(command) and not later:
-            raise WrongType(f"commands[{index}]", "a command of a market", shown(command))
+            raise no_command(command, f"commands[{index}]")
     return commands
 
 

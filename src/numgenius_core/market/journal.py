@@ -27,7 +27,8 @@ from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
 from numgenius_core.documents import from_json, to_json
-from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, brief, shown
+from numgenius_core.errors import InvalidDocument, RuleViolation, brief
+from numgenius_core.market._concerns import check_event
 from numgenius_core.market._fitting import Fitting
 from numgenius_core.market._ledger import Ledger
 from numgenius_core.market._persistent import Table
@@ -84,8 +85,7 @@ def event_to_json(event: Event) -> str:
     >>> print(event_to_json(paid)[:68])
     {"schema": "numgenius/1", "type": "CreditAdded", "at": "2026-01-01T0
     """
-    if not isinstance(event, Event):
-        raise WrongType("event", "an event of a market", shown(event))
+    check_event(event, "event")
     return to_json(event)
 
 
