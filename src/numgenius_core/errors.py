@@ -78,6 +78,11 @@ def shown(value: object) -> str:
         text = str(value) if type(value) in (Fraction, Decimal) else repr(value)
     except Exception:  # noqa: BLE001 - a hostile __repr__ must not hide the fault that is being reported
         return f"a {type(value).__name__}"
+    return cut(text)
+
+
+def cut(text: str) -> str:
+    """Return as much of a text as a message repeats."""
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
@@ -167,7 +172,7 @@ class RentalTooLong(RuleViolation):
 
 
 class InUse(RuleViolation):
-    """Something that something else uses, such as a volume that an instance has attached."""
+    """Something that something else uses, such as a volume that an instance has, or a number."""
 
     code: ClassVar[str] = "in_use"
 

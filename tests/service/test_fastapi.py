@@ -116,7 +116,7 @@ class TestTheShortestEmbedding:
             ("zoe", "POST", "/offers/28672/rent", {}, 404),
             ("ann", "POST", "/credit", {"dollars": "-1"}, 400),
             ("ann", "POST", "/credit", {"dollars": "x"}, 422),
-            ("bob", "POST", "/machines/7", {"gpu": "A", "gpus": 1, "price": "1"}, 400),
+            ("bob", "POST", "/machines/7", {"gpu": "A", "gpus": 1, "price": "1"}, 409),
         ],
     )
     def test_bad_input_changes_nothing(

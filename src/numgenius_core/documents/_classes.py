@@ -30,6 +30,8 @@ from numgenius_core.documents._scalars import (
     Read,
     Write,
     any_object,
+    as_json,
+    as_sent,
     object_fault,
     scalar_codec,
     whole_codec,
@@ -120,7 +122,7 @@ def _optional(codec: Codec) -> Codec:
 
 def _list(value: Any, need: str = "a JSON list", path: str = "") -> list[Any]:
     if type(value) is not list:
-        raise WrongType(path, need, shown(value))
+        raise WrongType(path, need, as_json(value))
     return value
 
 
@@ -139,19 +141,19 @@ def _series(codec: Codec, kind: type) -> Codec:
         items = _list(value)
         found = kind([inner_read(item, None) for item in items])
         if len(found) < len(items):  # of a set: a value that came twice was perhaps meant otherwise
-            raise RuleViolation("", "each value once", shown(value))
+            raise RuleViolation("", "each value once", as_json(value))
         return found
 
     def explain(value: Any, path: str, faults: list[RuleViolation]) -> Any:
         if type(value) is not list:
-            faults.append(WrongType(path, "a JSON list", shown(value)))
+            faults.append(WrongType(path, "a JSON list", as_json(value)))
             return None
         before = len(faults)  # faults of other fields are in the list already
         items = [codec.explain(item, f"{path}[{i}]", faults) for i, item in enumerate(value)]
         if len(faults) > before:
             return None
         if len(kind(items)) < len(items):
-            faults.append(RuleViolation(path, "each value once", shown(value)))
+            faults.append(RuleViolation(path, "each value once", as_json(value)))
         return kind(items)
 
     def schema(definitions: Definitions) -> dict[str, Any]:
@@ -175,7 +177,7 @@ def _row(codecs: tuple[Codec, ...]) -> Codec:
     def explain(value: Any, path: str, faults: list[RuleViolation]) -> Any:
         if type(value) is not list or len(value) != len(codecs):
             error = RuleViolation if type(value) is list else WrongType
-            faults.append(error(path, need, shown(value)))
+            faults.append(error(path, need, as_json(value)))
             return None
         return tuple(
             codec.explain(item, f"{path}[{i}]", faults)
@@ -430,7 +432,7 @@ def _explain(cls: type, value: Any, path: str, faults: list[RuleViolation]) -> A
     # Unknown keys first: a misspelt field is also a missing one, and reads so in this order.
     need = f"fields of {cls.__name__} only"
     unknown = [key for key in value if key not in {column.key for column in columns}]
-    faults += [RuleViolation(path, need, shown(key)) for key in unknown]
+    faults += [RuleViolation(path, need, as_json(key)) for key in unknown]
     found: dict[str, Any] = {}
     wrong: dict[str, list[RuleViolation]] = {}
     for column in columns:
@@ -442,14 +444,17 @@ def _explain(cls: type, value: Any, path: str, faults: list[RuleViolation]) -> A
             found[column.name] = kept
     # What is right as far as its type goes the class may refuse, and it names its fields from where
     # it stands: the path of the document replaces its first word.
-    value, refused = (None, []) if unknown or wrong else _made(cls, found)
+    made, refused = (None, []) if unknown or wrong else _made(cls, found)
     if (unknown or wrong or refused) and len(faults) < _MANY_FAULTS:
         refused = faults_of(cls, found, wrong) or refused
+    sent = {column.name: value.get(column.key, NOTHING) for column in columns}
     for each in refused:
-        wrong.setdefault(field_of(each), []).append(_placed(each, path))
+        name = field_of(each)
+        placed = _placed(each, path, found.get(name), sent.get(name))
+        wrong.setdefault(name, []).append(placed)
     for name in dict.fromkeys([*(column.name for column in columns), *wrong]):
         faults += wrong.get(name, ())
-    return value
+    return made
 
 
 def _made(cls: type, found: dict[str, Any]) -> tuple[Any, list[RuleViolation]]:
@@ -469,30 +474,38 @@ def _explain_field(
     where = f"{path}.{column.key}"
     if column.key not in value:
         if column.required:
-            faults.append(RuleViolation(where, "a value", "none"))
+            faults.append(RuleViolation(where, "a value", as_json(NOTHING)))
         return None
     kept = column.codec.explain(value[column.key], where, faults)
     if not faults and kept is not None:
-        faults += islice(_refusals(column.checks, kept, path), 1)
+        faults += islice(_refusals(column.checks, kept, value[column.key], path), 1)
     return kept
 
 
 def _refusals(
-    checks: Iterable[Callable[[Any], object]], value: object, path: str
+    checks: Iterable[Callable[[Any], object]], value: object, sent: object, path: str
 ) -> Iterator[RuleViolation]:
     """Yield what checks of a field refuse; what else they raise, the class says when it is made."""
     for check in checks:
         try:
             check(value)
         except RuleViolation as fault:
-            yield _placed(fault, path)
+            yield _placed(fault, path, value, sent)
         except Exception:  # noqa: BLE001 - whatever a class of somebody else's raises
             return
 
 
-def _placed(fault: RuleViolation, path: str) -> RuleViolation:
-    """Return a fault as one of an object of a document, without the class's own word for it."""
-    return type(fault)(f"{path}.{within(fault)}".rstrip("."), fault.need, fault.got)
+def _placed(fault: RuleViolation, path: str, value: object, sent: object) -> RuleViolation:
+    """Return a fault as one of an object of a document, without the class's own word for it.
+
+    Args:
+        fault: What the class refused.
+        path: Where the object stands.
+        value: The field that it refused.
+        sent: What the document has for it.
+    """
+    got = as_sent(fault, value, sent)
+    return type(fault)(f"{path}.{within(fault)}".rstrip("."), fault.need, got)
 
 
 def _defined(cls: type, definitions: Definitions, *, tagged: bool) -> dict[str, Any]:
@@ -567,9 +580,10 @@ def tagged_codec(classes: tuple[type, ...], path: str) -> Codec:
         if type(value) is not dict:
             faults.append(object_fault(value, path, need))
             return None
-        name = value.get("type")
+        name = value.get("type", NOTHING)
         if not isinstance(name, str) or name not in codecs:
-            faults.append(RuleViolation(f"{path}.type", "one of " + ", ".join(codecs), shown(name)))
+            known_names = "one of " + ", ".join(codecs)
+            faults.append(RuleViolation(f"{path}.type", known_names, as_json(name)))
             return None
         rest = {key: inner for key, inner in value.items() if key != "type"}
         return codecs[name].explain(rest, path, faults)

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from types import UnionType
 from typing import Any, Final, TypeVar, Union, get_args, get_origin, overload
 
-from attrs import has
+from attrs import NOTHING, has
 from cattrs import ForbiddenExtraKeysError
 
 from numgenius_core._checks import as_tuple
@@ -36,7 +36,7 @@ from numgenius_core.documents._classes import (
     named,
     tagged_codec,
 )
-from numgenius_core.documents._scalars import Codec, Definitions
+from numgenius_core.documents._scalars import Codec, Definitions, as_json
 from numgenius_core.errors import (
     IllegalMove,
     InvalidDocument,
@@ -155,8 +155,13 @@ def structure(kind: Any, data: object, source: str = "document") -> Any:
     >>> structure(CurveSchedule, {"max_discount": "0.4"})
     CurveSchedule(max_discount=Fraction(2, 5))
     """
-    codec = _codec(kind)
-    if type(data) is dict and isinstance(kind, type) and "type" in data:
+    tagged = type(data) is dict and "type" in data
+    return _structured(_codec(kind), kind, data, source, tagged=tagged)
+
+
+def _structured(codec: Codec, kind: Any, data: object, source: str, *, tagged: bool) -> Any:
+    """Return the value that plain data means; of a class, what it is may stand under its type."""
+    if tagged and isinstance(kind, type):
         codec = tagged_codec((kind,), "kind")  # kept for good, so never by what callers name
     before = READING.set(True)
     try:
@@ -224,10 +229,10 @@ def from_json(text: str | bytes, kind: Any = None, *, source: str = "document") 
 
     Raises:
         WrongType: ``text`` is neither text nor bytes.
-        ParseError: It is no JSON, a document of another schema or of a class that is not known,
-            or longer than 256 MiB.
-        InvalidDocument: A value with faults: those of all its fields together; what only holds
-            between several of them is looked at when each is right by itself.
+        ParseError: It is no JSON, a document of another schema, or longer than 256 MiB.
+        InvalidDocument: A document of another class, or a value with faults: those of all its
+            fields together; what only holds between several of them is looked at when each is right
+            by itself.
 
     A union is typed ``Any``: of commands and events,
     :func:`~numgenius_core.market.journal.command_from_json` and
@@ -240,19 +245,18 @@ def from_json(text: str | bytes, kind: Any = None, *, source: str = "document") 
     """
     data = parse_json(text, source)
     if type(data) is not dict:
-        raise ParseError(source, f'an object with "schema": "{SCHEMA}"', shown(data))
-    schema = data.pop("schema", None)
+        raise ParseError(source, f'an object with "schema": "{SCHEMA}"', as_json(data))
+    schema = data.pop("schema", NOTHING)
     if schema != SCHEMA:
-        raise ParseError(f"{source}.schema", f'"{SCHEMA}"', shown(schema))
+        raise ParseError(f"{source}.schema", f'"{SCHEMA}"', as_json(schema))
     if kind is None:
-        name = data.get("type")
+        name = data.get("type", NOTHING)
         kind = _DOCUMENTS.get(name) if isinstance(name, str) else None
         if kind is None:
             need = f"one of {', '.join(_DOCUMENTS)}, or its class given as kind"
-            raise ParseError(f"{source}.type", need, shown(name))
-    elif "type" not in data:
-        raise ParseError(f"{source}.type", "the class of the value", "none")
-    return structure(kind, data, source)
+            fault = RuleViolation(f"{source}.type", need, as_json(name))
+            raise InvalidDocument(source, [fault])
+    return _structured(_codec(kind), kind, data, source, tagged=True)
 
 
 def _codec(kind: Any) -> Codec:

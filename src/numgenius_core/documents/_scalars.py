@@ -13,6 +13,7 @@ have one of several classes, the object says which: ``"type"``.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -22,7 +23,7 @@ from functools import cache, lru_cache, partial
 from math import gcd
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import NOTHING, frozen
 
 from numgenius_core._checks import BOUNDS, MAX_DEPTH, MAX_GPUS, check_id, number_need, plain_json
 from numgenius_core._numbers import (
@@ -32,7 +33,7 @@ from numgenius_core._numbers import (
     as_fraction_of_ten,
     whole_seconds,
 )
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, cut, shown
 from numgenius_core.ids import ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.intervals import parse_instant
 from numgenius_core.money import TICKS_PER_DOLLAR, TICKS_PER_STEP, ZERO, Money
@@ -111,6 +112,31 @@ def refusal(value: object, path: str, need: str) -> RuleViolation:
     return (RuleViolation if isinstance(value, str) else WrongType)(path, need, shown(value))
 
 
+def as_json(value: object) -> str:
+    """Return what came as JSON spells it, cut to what fits: who sent it need not know Python.
+
+    What is not there is nothing, which is told from ``null``.
+    """
+    if value is NOTHING:
+        return "nothing"
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+        return cut(text if text.isprintable() else json.dumps(value))
+    except (TypeError, ValueError, RecursionError):  # of data that came from no JSON
+        return shown(value)
+
+
+def as_sent(fault: RuleViolation, value: object, sent: object) -> str:
+    """Return what a fault says that came, in the words of JSON if it is the value that came.
+
+    Args:
+        fault: The fault.
+        value: What was refused.
+        sent: What the document has for it.
+    """
+    return as_json(sent) if fault.got in {shown(value), shown(sent)} else fault.got
+
+
 def _scalar(write: Write, read: Read, **schema: Any) -> Codec:
     """Return the codec of a type whose one reader says by its error what is wrong."""
     bare = getattr(read, "__wrapped__", read)  # lru_cache refuses what cannot be hashed
@@ -119,7 +145,7 @@ def _scalar(write: Write, read: Read, **schema: Any) -> Codec:
         try:
             return bare(value, None)
         except RuleViolation as fault:
-            faults.append(type(fault)(path, fault.need, fault.got))
+            faults.append(type(fault)(path, fault.need, as_sent(fault, value, value)))
 
     return Codec(write, read, explain, lambda _: dict(schema))
 
@@ -348,7 +374,7 @@ def _mixed(kinds: tuple[type, ...], path: str) -> Codec:
 
 def object_fault(value: object, path: str, need: str = "a JSON object") -> WrongType:
     """Return the fault of what is no JSON object."""
-    return WrongType(path, need, shown(value))
+    return WrongType(path, need, as_json(value))
 
 
 def any_object() -> Codec:
@@ -389,7 +415,7 @@ def _json_faults(value: Any, path: str, depth: int) -> Iterator[RuleViolation]:
                 yield from _json_faults(inner, f"{path}[{index}]", depth + 1)
     elif type(value) in {int, float}:
         if (need := number_need(value)) is not None:
-            yield RuleViolation(path, need, shown(value))
+            yield RuleViolation(path, need, as_json(value))
     elif value is not None and type(value) is not bool:
         yield from _text_faults(value, path)
 
@@ -398,7 +424,7 @@ def _text_faults(value: Any, path: str) -> Iterator[RuleViolation]:
     try:
         _text(value)
     except RuleViolation as fault:
-        yield type(fault)(path, fault.need, fault.got)
+        yield type(fault)(path, fault.need, as_sent(fault, value, value))
 
 
 _SCALARS: Final[Mapping[object, Codec]] = {

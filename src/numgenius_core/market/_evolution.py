@@ -33,7 +33,7 @@ from numgenius_core.billing.history import (
 from numgenius_core.contracts.contract import to_reserved
 from numgenius_core.contracts.extension import PendingIncrease
 from numgenius_core.contracts.life import NEXT, InstanceEvent, InstanceState, advance
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import InUse, RuleViolation
 from numgenius_core.listing import Listing
 from numgenius_core.maintenance.schedule import MachineSchedule, check_free, without_windows
 from numgenius_core.market import events as e
@@ -158,7 +158,7 @@ def threshold_told(market: Builder, event: e.ChargeDue | e.BalanceLow) -> None:
 def machine_added(market: Builder, event: e.MachineAdded) -> None:
     machine = event.machine
     if market.has_machine(machine.id):
-        raise RuleViolation("machine.id", "a new number", f"{machine.id}, which is there already")
+        raise InUse("machine.id", "a new number", f"{machine.id}, which is there already")
     account = market.opened(machine.host, event.at)
     there = money_of(max(ticks_at(account.ledger, event.at), 0))  # a client's may be spent
     market.put_account(
