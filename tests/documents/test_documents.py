@@ -1022,6 +1022,7 @@ class TestTheSchema:
             ({"type": "AddCredit", "account": "ann"}, "$", "'amount' is a required property"),
             ({"type": "Stop", "by": "ann", "contract": 7, "now": 1}, "$", "'now' was unexpected"),
             ({"type": "Relist", "by": "h", "machine": 1, "rolling": 5}, "$.rolling", "'null'"),
+            ({"type": "SetVerification", "machine": 1}, "$", "'verification' is a required"),
             ({"type": "Nothing"}, "$.type", "is not one of"),
             ({"by": "ann"}, "$", "'type' is a required property"),
             (5, "$", "5 is not of type 'object'"),
@@ -1048,6 +1049,16 @@ class TestTheSchema:
         validator = jsonschema.Draft202012Validator(of_commands, registry=registry)
         validator.validate(json.loads(to_json(do.AddCredit(account="ann", amount=Money(1)))))
         assert not validator.is_valid(json.loads(to_json(Block(start=0, size=1))))
+
+    def test_a_choice_may_be_left_out(self) -> None:
+        @frozen
+        class Own:
+            mode: Mode | None
+
+        validator = jsonschema.Draft202012Validator(json_schema(Own))
+        for mode in (None, *Mode):
+            validator.validate(json.loads(to_json(Own(mode))))
+        assert not validator.is_valid(json.loads(to_json(Own(None))) | {"mode": "free"})
 
     def test_one_class_may_be_given_alone(self) -> None:
         assert json_schema(Block) == json_schema([Block])

@@ -13,17 +13,18 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
+from fractions import Fraction
 from typing import Any, Final
 
 import jsonschema
 import pytest
-from attrs import has
+from attrs import frozen, has
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from house import FACES, load
 from numgenius_core import Interval, Machine, Market
 from numgenius_core.documents import SCHEMA, from_json, json_schema, structure, to_json, unstructure
-from numgenius_core.errors import InvalidDocument, NumgeniusError, WrongType
+from numgenius_core.errors import InvalidDocument, NumgeniusError, RuleViolation, WrongType
 from numgenius_core.market.commands import Relist
 from numgenius_core.market.journal import command_from_json, market_from_json, market_to_json
 from numgenius_core.sla import Promise, SlaTerms
@@ -232,6 +233,56 @@ class TestTheFaultsOfAllFieldsComeTogether:
         terms = json.loads(to_json(SlaTerms(Promise(claim="0.99"), "0.95")))
         terms["promise"]["claim"] = None
         assert faults_of(SlaTerms, terms) == {"promise"}
+
+    def test_of_classes_of_somebody_else(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        @frozen
+        class Own:
+            name: str
+            size: int
+            share: Fraction = Fraction(1)
+
+            def __attrs_post_init__(self) -> None:
+                if len(self.name) < 2:
+                    raise RuleViolation("own.name", "two characters", self.name)
+                if self.size < 0:
+                    raise RuleViolation("own.size", "a size", str(self.size))
+                if self.share != 1:
+                    raise RuleViolation("own", "a share of 1", str(self.share))
+                if self.name == "UTC":  # of what stands in for a name, the first that is taken
+                    assert 1 // (self.size - 1)
+
+        def told(**changes: Any) -> list[str]:
+            with pytest.raises(InvalidDocument) as caught:
+                structure(Own, {"name": "ok", "size": 2} | changes)
+            return [str(fault).partition(":")[0] for fault in caught.value.faults]
+
+        assert told(share="0.5") == ["document.own"]  # of no field alone
+        assert told(name="", share="0.5") == ["document.name", "document.own"]
+        assert told(name="", size=1) == ["document.name"]  # beside what stands in, it raises
+        assert told(name=5, size=-1) == ["document.name", "document.size"]
+        assert told(name=5, size=-1, share="0.5") == [
+            *("document.name", "document.size", "document.own")
+        ]
+        monkeypatch.setattr("numgenius_core.documents._stand_ins._TRIES", 1)
+        assert told(name="", size=-1) == ["document.name"]
+
+    def test_who_raises_something_else_is_not_believed(self) -> None:
+        @frozen
+        class Own:
+            name: str
+            size: int
+
+            def __attrs_post_init__(self) -> None:
+                if not self.name:
+                    raise RuleViolation("own.name", "a name", self.name)
+                if self.name == "y":  # one that may stand in for a name
+                    raise ZeroDivisionError
+                if self.size < 0:
+                    raise RuleViolation("own.size", "a size", str(self.size))
+
+        with pytest.raises(InvalidDocument) as caught:
+            structure(Own, {"name": "", "size": -1})
+        assert [fault.path for fault in caught.value.faults] == ["document.name"]
 
     def test_of_many_objects_with_faults_each_is_told(self) -> None:
         many = [{"id": 1, "host": "", "gpu_name": "", "gpus": 0}] * 1_000

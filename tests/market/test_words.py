@@ -589,7 +589,7 @@ def test_what_is_stored_and_asked_for_by_name() -> None:
             lambda: event_from_json(
                 '{"schema": "numgenius/1", "type": "BalanceRanOut", "account": "ann"}'
             ),
-            "event: 1 fault\n  event.at: need a value, got none",
+            "event: 1 fault\n  event.at: need a value, got nothing",
         ),
         (lambda: Market().account(wrong), "account: need text, got Money('1.00')"),
         (lambda: Market().machine(wrong), "machine: need a whole number, got Money('1.00')"),
@@ -597,7 +597,7 @@ def test_what_is_stored_and_asked_for_by_name() -> None:
         (lambda: market_to_json(wrong), "market: need a Market, got Money('1.00')"),
         (
             lambda: market_from_json(market_to_json(Market()).replace('"version": 0, ', "")),
-            "snapshot: 1 fault\n  snapshot.version: need a value, got none",
+            "snapshot: 1 fault\n  snapshot.version: need a value, got nothing",
         ),
         (
             lambda: market_from_json(

@@ -123,10 +123,7 @@ def _others(cls: type, name: str, given: Mapping[str, Any]) -> Iterable[Any]:
     [default] = [each.default for each in fields(cls) if each.name == name]
     plain = [] if default is NOTHING or hasattr(default, "factory") else [default]
     near = [given[each] for each in given if each != name and hints[each] == hints[name]]
-    try:
-        return (*plain, *_some(hints[name]), *near)
-    except (TypeError, RecursionError):  # of a type of which nothing is known
-        return plain
+    return (*plain, *_some(hints[name]), *near)
 
 
 _hints = cache(get_type_hints)
