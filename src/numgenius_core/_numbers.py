@@ -204,7 +204,8 @@ def as_fraction_of_ten(value: object, path: str, need: str, hint: str = "") -> t
         raise WrongType(path, f"{need} as text, int or Decimal{hint}", shown(value))
     if (number := as_int(value)) is not value:
         return as_fraction_of_ten(number, path, need, hint)
-    raise WrongType(path, need, shown(value))
+    got = repr(value) if isinstance(value, Fraction) else shown(value)  # 1/4 may be a text
+    raise WrongType(path, f"{need} as text, int or Decimal", got)
 
 
 def _form(text: str) -> str:
