@@ -128,6 +128,10 @@ class TestARealRow:
         )
         assert both.agrees
 
+    def test_a_gap_before_a_later_charge_ends_with_the_statement(self) -> None:
+        found = reconcile(bill(1), [gpu(2, 3, "9.336"), evolve(DISK, period=span(0, 1))])
+        assert [row.period for row in found.unbilled] == [span(0, 1)]
+
     def test_what_is_for_another_time_takes_no_part(self) -> None:
         days = [evolve(DISK, period=span(n, n + 1), amount=Money("0.20")) for n in range(5)]
         charges = [*days, *(gpu(n, n + 1, "9.336") for n in range(5))]

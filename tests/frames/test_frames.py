@@ -744,6 +744,14 @@ class TestPricesCannotBeFaked:
         with pytest.raises(RuleViolation, match="machine_gpus"):
             frames.model_prices(make(engine, after), columns={"machine_gpus": "none"})
 
+    def test_the_middle_of_an_odd_number_of_gpus_is_one_of_them(self, engine: str) -> None:
+        machines = [
+            {"machine_id": gpus, "gpu_name": "A", "num_gpus": gpus, "dph_base": dollars}
+            for gpus, dollars in ((1, 1.0), (2, 6.0))
+        ]
+        (price,) = frames.model_prices(make(engine, machines))  # GPUs at $1, $3 and $3
+        assert (price.lowest, price.median) == (PerGpuHour(1), PerGpuHour(3))
+
     def test_a_link_says_when_it_is(self, engine: str) -> None:
         days = [make(engine, one_gpu_each({1: price})) for price in (1.0, 1.5)]
         times = [from_epoch(0), from_epoch(3600)]

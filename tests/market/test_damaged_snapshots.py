@@ -18,7 +18,15 @@ from numgenius_core.errors import InvalidDocument, NumgeniusError
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval
 from numgenius_core.maintenance import MaintenanceWindow
-from numgenius_core.market import Market, commands as c, events as e, execute, replay, views
+from numgenius_core.market import (
+    Market,
+    commands as c,
+    events as e,
+    evolve,
+    execute,
+    replay,
+    views,
+)
 from numgenius_core.market.journal import market_from_json, market_to_json
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGbMonth
@@ -69,10 +77,11 @@ def _bid(instance: Document, bid: str) -> None:
     _put(instance["contract"], bid=bid)
 
 
-def _rates_begun(instance: Document) -> None:
-    later = {"since": "2026-01-15T00:00:00Z", "prices": instance["contract"]["prices"]}
-    _put(instance["contract"], rate_changes=[later])
-    _put(instance, rate_changes_begun=1)
+def _rates_begun(instance: Document, *starts: str) -> None:
+    prices = instance["contract"]["prices"]
+    changes = [{"since": since, "prices": prices} for since in starts]
+    _put(instance["contract"], rate_changes=changes)
+    _put(instance, rate_changes_begun=len(changes))
 
 
 def _owing(ledger: Document) -> Document:
@@ -329,7 +338,11 @@ DAMAGE: dict[str, tuple[Callable[[Document], object], str]] = {
         "machines[0].instances[5].state: need running, as its facts say, got stopped",
     ),
     "rates that have not begun": (
-        lambda d: _rates_begun(_instance(d, 3)),
+        lambda d: _rates_begun(_instance(d, 3), "2026-01-15T00:00:00Z"),
+        "machines[0].instances[8].rate_changes_begun: need rates that apply by 2026-01-01 00:01:00",
+    ),
+    "rates of which the last have not begun": (
+        lambda d: _rates_begun(_instance(d, 3), "2026-01-01T00:00:30Z", "2026-01-15T00:00:00Z"),
         "machines[0].instances[8].rate_changes_begun: need rates that apply by 2026-01-01 00:01:00",
     ),
     "an outage of an instance alone": (
@@ -499,6 +512,16 @@ class TestDamage:
         for count in range(len(w.events) + 1):
             market = replay(w.events[:count])
             assert market_from_json(market_to_json(market)) == market
+
+    def test_a_market_between_the_events_of_a_command_fits_together(self) -> None:
+        w = world(1, prices(500))
+        w.rent(1)
+        between = w.market
+        events = w.do(c.Tick(), 2 * HOUR)
+        assert [type(each).__name__ for each in events][:2] == ["BalanceRanOut", "InstanceStopped"]
+        for event in events:
+            between = evolve(between, event)
+            assert market_from_json(market_to_json(between)) == between
 
     @given(plays())
     def test_every_market_fits_together(self, steps: tuple[Step, ...]) -> None:

@@ -247,6 +247,14 @@ class TestPriority:
         with pytest.raises(RuleViolation, match="need a claim that waits"):
             views.why_waiting(w.market, taken)
 
+    def test_a_bid_that_waits_since_the_lowest_was_raised_says_so(self) -> None:
+        w = world(1)
+        contract = w.rent(1, bid="0.5")
+        w.do(c.SetMinBid(by=HOST, machine=M1, floor=PerGpuHour("0.6")))
+        verdict = views.why_waiting(w.market, contract)
+        assert verdict.why is WaitReason.UNDER_FLOOR
+        assert verdict.winning_bid == PerHour("0.6")
+
     def test_changing_a_bid_to_what_it_is_keeps_its_place(self) -> None:
         w = world(1)
         first = w.rent(1, bid=1)

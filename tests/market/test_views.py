@@ -654,6 +654,17 @@ class TestOnlyAPartIsLookedAt:
         whole = part_of(w.market, HOST, earning=True)
         assert len(whole.machine(machine).instances) == 3
 
+    def test_who_waits_on_demand_pays_once_the_money_of_another_ends(self) -> None:
+        w = world(1, prices(2))
+        waiting = w.rent(1, by=BOB)
+        w.do(c.Stop(by=BOB, contract=waiting))
+        w.do(c.AddCredit(account=AccountId("carl"), amount=Money(2)))
+        w.rent(1, by=AccountId("carl"))  # an hour of it
+        w.do(c.Start(by=BOB, contract=waiting))
+        assert w.state(waiting) == "scheduling"
+        assert views.balance(w.market, BOB, second(3 * HOUR)) == Money(996)
+        assert views.runway(w.market, BOB, w.now).ends_at == second(501 * HOUR)
+
     def test_what_a_host_rents_elsewhere_is_no_part_of_its_client(self) -> None:
         """Its money ends before: its own tests are billed, on a machine that is not looked at."""
         w = world(1)

@@ -633,6 +633,15 @@ class TestAtItsEnd:
         w.do(c.Destroy(by=ANN, contract=contract))
         assert w.names(c.CleanUp(by=HOST, machine=M1)) == ["VolumeDeleted"]
 
+    def test_nor_while_one_that_is_stopped_may_start_with_it_again(self) -> None:
+        w = a_world(end=second(90 * DAY))
+        listed(w, end=second(DAY))
+        number = rent(w)
+        contract = w.rent(1, volumes=[number])
+        w.do(c.Stop(by=ANN, contract=contract))
+        assert w.names(c.CleanUp(by=HOST, machine=M1), 4 * DAY) == ["VolumeExpired", *ENDED]
+        assert views.volume(w.market, number).expired
+
     def test_its_client_may_at_any_time(self) -> None:
         w, number = self.expired()
         assert w.names(c.DeleteVolume(by=ANN, volume=number)) == ["VolumeDeleted"]

@@ -131,6 +131,17 @@ class TestTheInterval:
         assert [row["name"] for row in found.to_dicts()[6:]] == [day.name for day in found.days]
         assert estimate_uptime(with_outages(30, 0)).days == ()
 
+    def test_an_outage_until_midnight_is_none_of_the_day_after(self) -> None:
+        until, after = Interval(T0 + 23 * HOUR, T0 + DAY), Interval(T0 + 30 * HOUR, T0 + 31 * HOUR)
+        history = UptimeHistory(
+            rentals=(Interval(T0, T0 + 2 * DAY),),
+            outages=(Outage(period=until), Outage(period=after)),
+        )
+        assert [(day.name, day.count) for day in estimate_uptime(history).days] == [
+            ("2026-07-01", 1),
+            ("2026-07-02", 1),
+        ]
+
     def test_the_table_has_the_ten_worst_days(self) -> None:
         found = estimate_uptime(with_outages(30, 12))
         assert (len(found.days), len(found.table().rows)) == (12, 6 + 10)

@@ -236,6 +236,12 @@ class TestASweep:
         means = [found.estimate(one, "revenue").mean for one in found.options]
         assert found.best("revenue") is found.options[means.index(max(means))]
 
+    def test_an_option_that_stands_twice_is_the_first(self, found: Sweep) -> None:
+        twice = Sweep(options=[found.options[0]] * 2, outcomes=found.outcomes[:2])
+        for option in (found.options[0], evolve(found.options[0])):
+            assert twice.values(option) == found.values(found.options[0])
+        assert found.values(found.options[0]) != found.values(found.options[1])
+
     def test_a_measure_of_ones_own(self, found: Sweep) -> None:
         def rented(outcome: Outcome) -> int:
             return outcome.rented

@@ -333,10 +333,13 @@ class TestFramesOfLittle:
         assert list(month["quote_total"]) == [450_000_000]
 
     def test_a_market_too_large_to_weigh_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(frame_prices, "INT64", 10**9)
-        market = {"machine_id": [1], "gpu_name": ["A100"], "num_gpus": [8], "dph_base": [1.0]}
-        with pytest.raises(RuleViolation, match="after: need machines × GPUs up to 1, got 8"):
-            frames.matched_index(pd.DataFrame(market), pd.DataFrame(market))
+        market = {"machine_id": [1, 2], "gpu_name": "A100", "num_gpus": 4, "dph_base": 1.0}
+        frame = pd.DataFrame(market)
+        monkeypatch.setattr(frame_prices, "INT64", 8 * 10**9)
+        assert frames.matched_index(frame, frame).gpus == 8
+        monkeypatch.setattr(frame_prices, "INT64", 8 * 10**9 - 1)
+        with pytest.raises(RuleViolation, match="after: need machines × GPUs up to 7, got 8"):
+            frames.matched_index(frame, frame)
 
     def test_prices_of_an_empty_market(self) -> None:
         frame = pl.DataFrame({"gpu_name": [], "machine_id": [], "num_gpus": [], "dph_base": []})

@@ -239,7 +239,10 @@ class TestCharges:
 
     def test_what_a_row_bills_beyond_its_items_is_a_fault(self) -> None:
         """The API: the items of a row add up to its amount, each rounded to a tenth of a cent."""
-        for amount, right in ((38.421, True), (38.424, True), (38.43, False), (0, False)):
+        for amount, right in (
+            *((38.421, True), (38.426, True), (38.416, True)),  # five are rounded: four and the sum
+            *((38.426001, False), (38.415999, False), (0, False)),
+        ):
             text = json.dumps([ROW | {"amount": amount}])
             if right:
                 assert len(read_charges(text).rows) == 4

@@ -201,6 +201,17 @@ class TestMachines:
         assert [str(each) for each in reading.faults] == list(map(str, caught.value.faults))
         assert len(read_machines(text).rows) == 2  # it is a price without the fee
 
+    def test_the_dearest_price_that_a_client_can_pay_with_the_fee(self) -> None:
+        """A client pays R/(1 − f) where the host gets R: $1,000,000 of three quarters of it."""
+        (found,) = read_machines(
+            json.dumps([MACHINE | {"listed_gpu_cost": 750_000}]), platform_fee="0.25"
+        ).rows
+        assert found.listing is not None
+        assert found.listing.prices.gpu == PerGpuHour(1_000_000)
+        above = json.dumps([MACHINE | {"listed_gpu_cost": 750_001}])
+        with pytest.raises(InvalidDocument, match=r"machines\[0\]\.listed_gpu_cost: need a price"):
+            read_machines(above, platform_fee="0.25")
+
 
 class TestInstances:
     """Issue: "`show instances --raw` → instances"."""
