@@ -452,6 +452,18 @@ class TestRefusals:
         with pytest.raises(RuleViolation, match="per_hour"):
             frames.quote(make(engine, [row]), timedelta(seconds=1), **used)
 
+    def test_the_dearest_hour_is_known_to_the_fraction_of_a_nano(self, engine: str) -> None:
+        """An hour costs 3,600 times what a second does, and of that a fraction counts as well."""
+        most = (2**63 - 1) // 3_600
+        words: dict[str, Any] = {"columns": {"upload": Column("up", "pico")}, "upload": 5}
+        row = {"num_gpus": 1, "dph_base": 0}
+        frame = make(engine, [row | {"up": 200 * (most - 3)}])
+        (got,) = read(frames.quote(frame, timedelta(seconds=1), results="per_hour", **words))
+        assert got == row | {"up": 200 * (most - 3), "quote_per_hour": 3_600 * (most - 3)}
+        frame = make(engine, [row | {"up": 200 * most + 199}])
+        with pytest.raises(RuleViolation, match="per_hour: need greatest total"):
+            frames.quote(frame, timedelta(seconds=1), **words)
+
     def test_the_platforms_part_is_that_of_each_price(self, engine: str) -> None:
         # Of $0.0000126 an hour two thirds are $0.0000084, of a pico-dollar a whole one: of 3.5
         # nano-dollars of GPUs the platform has two thirds, of 1 of traffic and of the disk all.

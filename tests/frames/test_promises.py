@@ -36,6 +36,22 @@ RESULTS = ("fee_per_hour", "expected_credit", "fee_factor")
 NAN = float("nan")
 NOTHING = {"sla_r_claim": None, "sla_sigma_x": None}
 LINES = ("gpu", "discount", "forfeit", "storage", "upload", "download", "sla_fee")
+INT64 = 2**63 - 1
+DEAR: dict[str, Any] = {
+    **{"num_gpus": 1, "sla_r_claim": 0.99, "sla_sigma_x": 3.0},
+    **{"price": 5 * 10**17 - 1, "storage": 0, "up": 0, "down": 0},
+}
+OF_DEAR: dict[str, Any] = {
+    "target": "0.99",
+    "sla": SlaRules(fee=StopLossFee(margin=10)),
+    "columns": {
+        "price": Column("price", "pico"),
+        "storage": Column("storage", "pico"),
+        "upload": Column("up", "pico"),
+        "download": Column("down", "pico"),
+    },
+}
+"""A row near the limits, and a promise whose fee is 6.35 times the price."""
 QUOTED = (*LINES, "total", "per_hour", "payout", "fee")
 
 
@@ -312,16 +328,39 @@ class TestInAQuote:
 
     def test_amounts_that_no_frame_holds(self) -> None:
         """The fee may make a total too large, or be too dear an hour to work out."""
-        dear = SlaRules(fee=StopLossFee(margin=10))
-        row = {"num_gpus": 1, "price": 5 * 10**17, "sla_r_claim": 0.99, "sla_sigma_x": 3.0}
-        columns = {"price": Column("price", "pico")}
-        words: dict[str, Any] = {"target": "0.99", "sla": dear, "columns": columns}
-        frame = make("polars", [row])
-        assert read(quote(frame, timedelta(seconds=1), **words))
+        frame = make("polars", [DEAR])
+        assert read(quote(frame, timedelta(seconds=1), **OF_DEAR))
         with pytest.raises(RuleViolation, match="total: need greatest lines together up to"):
-            quote(frame, timedelta(hours=3_600), **words)
-        frame = make("polars", [row | {"price": 10**18}])
-        with pytest.raises(RuleViolation, match="sla_fee: need greatest price and fee an hour"):
+            quote(frame, timedelta(hours=3_600), **OF_DEAR)
+        frame = make("polars", [DEAR | {"price": 10**18}])
+        with pytest.raises(RuleViolation, match="sla_fee: need greatest fee an hour"):
+            quote(frame, timedelta(seconds=1), **OF_DEAR)
+
+    def test_the_greatest_total(self) -> None:
+        """Up to some nano-dollars that its lines may be rounded up by, and none is below zero."""
+        words: dict[str, Any] = {"upload": 1_000, "download": 1_000} | OF_DEAR
+        stay = timedelta(hours=2_000, seconds=1)
+        (less,) = read(quote(make("polars", [DEAR]), stay, **words))
+        left = INT64 - less["quote_total"] - 10**18  # nano-dollars, as many pico-dollars a GB
+        for below, fits in ((2_500, True), (0, False)):
+            frame = make("polars", [DEAR | {"up": 10**18, "down": left - below}])
+            if fits:
+                (found,) = read(quote(frame, stay, **words))
+                assert found["quote_total"] == INT64 - below
+                continue
+            with pytest.raises(RuleViolation, match="total: need greatest lines together up to"):
+                quote(frame, stay, **words)
+
+    @pytest.mark.parametrize(
+        ("name", "most"), [("price", 725 * 10**15), ("storage", 520 * 10**15)]
+    )
+    def test_the_dearest_hour(self, name: str, most: int) -> None:
+        """Of GPUs or of 1,000 GB, $4.6 million of fee: half of what int64 holds."""
+        words: dict[str, Any] = {"disk": 1_000, "results": "sla_fee"} | OF_DEAR
+        row = DEAR | {"price": 0}
+        assert read(quote(make("polars", [row | {name: most}]), timedelta(seconds=1), **words))
+        frame = make("polars", [row | {name: most + 10**16}])
+        with pytest.raises(RuleViolation, match="sla_fee: need greatest fee an hour"):
             quote(frame, timedelta(seconds=1), **words)
 
     def test_offers_as_columns(self) -> None:

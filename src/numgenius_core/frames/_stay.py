@@ -324,26 +324,29 @@ def check_lines(read: Reading, per_hour: bool, promise: int | None = None) -> No
         if nanos > MOST_LINE:
             _too_large(name, "greatest price × greatest use", nanos, MOST_LINE)
     if promise is not None:
-        top["sla_fee"] = (top["price"] + top.get("storage", 0)) * promise // PICO
-        _check_promise(read, top, promise)
-    hourly = sum(top.values()) * SECONDS_PER_HOUR // max(seconds.low, 1)
+        top["sla_fee"] = _promise_line(read, promise)
+    total = sum(top.values()) + len(top)  # each line was rounded down
+    if promise is not None and total > INT64:
+        _too_large("total", "greatest lines together", total, INT64)
+    hourly = total * SECONDS_PER_HOUR // max(seconds.low, 1) + 1
     if per_hour and hourly > INT64:
         _too_large("per_hour", "greatest total ÷ shortest stay", hourly, INT64)
 
 
-def _check_promise(read: Reading, top: dict[str, int], promise: int) -> None:
-    """Refuse what the fee of a promise makes too large: the total, or the price that it covers."""
-    total = sum(top.values())
-    if total > INT64:
-        _too_large("total", "greatest lines together", total, INT64)
+def _promise_line(read: Reading, promise: int) -> int:
+    """Return the greatest fee of a promise, and refuse one that is too dear an hour.
+
+    The price that it covers is not: with the disk it is below $4 million an hour.
+    """
     covered = read.high("price")
     if "storage" in read.bounds:
         month = read.high("storage") * read.high("storage used") // MB_PER_GB
         covered += month // HOURS_PER_MONTH + 1
-    dearest = max(covered, covered * promise // PICO) // STEPS_PER_NANO
-    most = INT64 // 2 // STEPS_PER_NANO
-    if dearest > most:
-        _too_large("sla_fee", "greatest price and fee an hour", dearest, most)
+    hourly = covered * promise // PICO + 1  # it is rounded to a step
+    if hourly > INT64 // 2:
+        nanos, limit = hourly // STEPS_PER_NANO, INT64 // 2 // STEPS_PER_NANO
+        _too_large("sla_fee", "greatest fee an hour", nanos, limit)
+    return hourly * read.bounds["seconds"].high // (SECONDS_PER_HOUR * STEPS_PER_NANO)
 
 
 def _too_large(path: str, what: str, nanos: int, limit: int) -> None:
