@@ -66,6 +66,15 @@ ASKED_FOR = "  yes  what --where, --gpus and --gpu ask for\n"
 COLOURS = re.compile(r"\x1b\[\d+m")
 
 
+STAY = ["--hours", "10d", "--disk", "500"]
+RESERVED = ["--mode", "reserved", "--months", "1.5", "--hours", "24", "--disk", "500"]
+
+
+def until(days: int) -> dict[str, float]:
+    """Return the end of an offer so many days after 5 January 2027, 8:00."""
+    return {"end_date": 1_800_000_000.0 + (days - 10) * 86_400.0}
+
+
 def ask(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> Any:
     assert main([*words, "--json"]) == status
     return json.loads(capsys.readouterr().out)
@@ -266,6 +275,35 @@ class TestWhatFits:
         assert capsys.readouterr().out == "No offer fits.\n3 of 3 left out: 3 not asked for\n"
         assert main(["quote", file, "--now", "2030-01-01T00:00Z"]) == 1
         assert "has ended" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("changes", "stay", "nearest"),
+        [
+            # Of 10 days and 500 GB, the one that lacks the smaller part.
+            ([{"disk_space": 400}, until(9)], STAY, 2),
+            ([{"disk_space": 400}, until(7)], STAY, 1),
+            ([until(1), until(9)], STAY, 2),
+            # One thing lacks, though it is long ago, and two do.
+            ([until(-30), {"rentable": False, "disk_space": 400}], STAY, 1),
+            # A month and a half is 45 days.
+            ([{"disk_space": 450}, until(41)], RESERVED, 2),
+            ([{"disk_space": 450}, until(36)], RESERVED, 1),
+            # Of two that are alike, the one with the lower number.
+            ([{"id": 8, "dph_base": 0.4}, {"id": 7}], ["--disk", "2000"], 7),
+            ([{"id": 7}, {"id": 8, "dph_base": 0.4}], ["--disk", "2000"], 7),
+        ],
+    )
+    def test_the_nearest_lacks_the_least_of_what_is_asked_for(
+        self,
+        market: Any,
+        capsys: pytest.CaptureFixture[str],
+        changes: list[Any],
+        stay: list[str],
+        nearest: int,
+    ) -> None:
+        file = market(*({**NEVER, "credit_discount_max": 0.4, **each} for each in changes))
+        words = ("quote", file, "--now", "2027-01-05T08:00Z", *stay)
+        assert ask(capsys, *words, status=1)["nearest"]["id"] == nearest
 
     def test_bad_records_are_skipped_only_when_asked(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -522,6 +560,9 @@ class TestTheTable:
         head, row, *_ = capsys.readouterr().out.splitlines()
         assert head.split() == ["offer", "dlperf/$", "dlperf", "machine"]
         assert row.split() == ["1", "20", "10", "2"]
+        silent = market({"dlperf": None})
+        assert main(["quote", silent, "--columns", "id,value,dlperf,machine"]) == 0
+        assert capsys.readouterr().out.splitlines()[1].split() == ["1", "?", "?", "2"]
 
     @pytest.mark.parametrize(
         ("order", "stay", "numbers"),

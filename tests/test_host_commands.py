@@ -366,6 +366,8 @@ class TestMaint:
         path.write_text(json.dumps([{**MACHINES[0], "gpu_occupancy": None}]))
         (one,) = answer(capsys, "maint", str(path), "--now", "2026-07-31")["machines"]
         assert one["rented"] == 4
+        (one,) = answer(capsys, "maint", str(path), "--now", "2026-08-01")["machines"]
+        assert (one["rented"], one["free_now"]) == (0, True)  # as its last client leaves
 
     def test_an_end_that_rolls_is_not_sure_before_it_is_unlisted(
         self, capsys: pytest.CaptureFixture[str], machines: str

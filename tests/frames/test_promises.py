@@ -38,8 +38,13 @@ NOTHING = {"sla_r_claim": None, "sla_sigma_x": None}
 LINES = ("gpu", "discount", "forfeit", "storage", "upload", "download", "sla_fee")
 INT64 = 2**63 - 1
 DEAR: dict[str, Any] = {
-    **{"num_gpus": 1, "sla_r_claim": 0.99, "sla_sigma_x": 3.0},
-    **{"price": 5 * 10**17 - 1, "storage": 0, "up": 0, "down": 0},
+    "num_gpus": 1,
+    "sla_r_claim": 0.99,
+    "sla_sigma_x": 3.0,
+    "price": 5 * 10**17 - 1,
+    "storage": 0,
+    "up": 0,
+    "down": 0,
 }
 OF_DEAR: dict[str, Any] = {
     "target": "0.99",
@@ -351,9 +356,7 @@ class TestInAQuote:
             with pytest.raises(RuleViolation, match="total: need greatest lines together up to"):
                 quote(frame, stay, **words)
 
-    @pytest.mark.parametrize(
-        ("name", "most"), [("price", 725 * 10**15), ("storage", 520 * 10**15)]
-    )
+    @pytest.mark.parametrize(("name", "most"), [("price", 725 * 10**15), ("storage", 520 * 10**15)])
     def test_the_dearest_hour(self, name: str, most: int) -> None:
         """Of GPUs or of 1,000 GB, $4.6 million of fee: half of what int64 holds."""
         words: dict[str, Any] = {"disk": 1_000, "results": "sla_fee"} | OF_DEAR

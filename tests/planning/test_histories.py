@@ -78,6 +78,14 @@ class TestHistories:
         (series,) = read_price_series(json.dumps(rows), end=NOON + timedelta(hours=1)).values()
         assert series.instants == (NOON,)
 
+    def test_eight_digits_are_a_date_and_more_are_seconds(self) -> None:
+        rows = [{"ts": said, "price": 1} for said in ("20260616", "999999999")]
+        (series,) = read_price_series(json.dumps(rows), naive="utc").values()
+        assert series.instants == (
+            datetime(2001, 9, 9, 1, 46, 39, tzinfo=UTC),
+            datetime(2026, 6, 16, tzinfo=UTC),
+        )
+
     def test_the_dearer_of_two_at_once(self) -> None:
         rows = [{"ts": 1772366400, "price": p} for p in ("0.3", "0.4", "0.2")]
         (series,) = read_price_series(json.dumps(rows), end=NOON + timedelta(hours=1)).values()

@@ -96,6 +96,13 @@ class TestNamesByPart:
         query = Query([Condition("gpu_name", Operator.PART, wanted)])
         assert [offer.gpu_name for offer in query.filter(MARKET)] == names
 
+    @pytest.mark.parametrize("wanted", ["nvidia", "NVIDIA GeForce", "amd"])
+    def test_a_maker_alone_is_looked_for_as_it_is_written(self, wanted: str) -> None:
+        """Beside other words it is left out, since records name no maker."""
+        fits = gpu_matcher(wanted)
+        assert not any(map(fits, MARKET))
+        assert fits(said(gpu_name=f"{wanted.lower()} x"))
+
     @pytest.mark.parametrize("wanted", ["", "_", "--"])
     def test_nothing_is_no_part(self, wanted: str) -> None:
         with pytest.raises(RuleViolation, match="gpu"):

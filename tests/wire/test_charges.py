@@ -166,6 +166,14 @@ class TestCharges:
         times = {"start": T0 + first * DAY, "end": T0 + last * DAY}
         assert item(**times, description=text).period == period
 
+    @pytest.mark.parametrize(("late", "last"), [(1, 3), (2, 4)])
+    def test_hours_of_three_digits_are_rounded_by_less_than_two_seconds(
+        self, late: int, last: int
+    ) -> None:
+        """72.000 hours are three days less a second; less two they would be 71.999."""
+        found = item(start=T0 + late, end=T0 + 3 * DAY, description="72.000 hours at $1/hour")
+        assert found.period == Interval(START + timedelta(seconds=late), days(0, last).end)
+
     def test_an_instant_is_a_second(self) -> None:
         at = T0 + 0.5 * DAY
         noon = START + timedelta(hours=12)

@@ -233,6 +233,14 @@ class TestInstances:
         prepaid = instance(credit_balance=47.5, credit_discount=0.37)
         assert (prepaid.mode, prepaid.deposit) == (Mode.RESERVED, Money("47.5"))
         assert prepaid.discount == Fraction(37, 100)
+        # One of the two is enough; what was prepaid is used up, or it says nothing of a discount.
+        spent, untold = instance(credit_discount=0.37), instance(credit_balance=47.5)
+        assert [(each.mode, each.deposit, each.discount) for each in (spent, untold)] == [
+            (Mode.RESERVED, Money(0), Fraction(37, 100)),
+            (Mode.RESERVED, Money("47.5"), Fraction(0)),
+        ]
+        bid = instance(is_bid=True, credit_balance=47.5)  # it cannot be reserved
+        assert (bid.mode, bid.deposit) == (Mode.INTERRUPTIBLE, None)
 
     @pytest.mark.parametrize(
         ("actual", "current", "wanted", "bids", "state"),

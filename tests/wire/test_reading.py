@@ -699,6 +699,7 @@ class TestRoundTrip:
         ("host", AccountId("alice")),
         ("host", AccountId("5")),
         ("host", AccountId("9" * 19)),
+        ("host", AccountId("٣²")),
         ("host", None),
         ("verification", Verification.UNVERIFIED),
         ("rentable", False),
@@ -727,6 +728,13 @@ class TestRoundTrip:
         assert getattr(again, name) == value
         assert evolve(again, extra={}) == evolve(changed, extra={})
         assert written.get("unknown") == record.get("unknown")
+
+    @pytest.mark.parametrize(
+        ("host", "written"), [("9" * 18, int("9" * 18)), ("9" * 19, "9" * 19), ("h-1", "h-1")]
+    )
+    def test_a_host_is_the_number_that_it_reads_as(self, host: str, written: object) -> None:
+        changed = evolve(offer_from_record(RECORD), host=AccountId(host))
+        assert offer_to_record(changed)["host_id"] == written
 
     def test_only_what_changed_is_written_anew(self) -> None:
         changed = evolve(offer_from_record(RECORD), disk_mb=5)
