@@ -90,9 +90,9 @@ NO_BOOKS = RULES["market"].ours([(Tick(), EPOCH)]).books
 RARE = {
     *("anywhere_in_the_place", "as_texts", "as_the_period_begins", "at_the_next_look"),
     *("bidders_compare_too", "bills_in_cents", "bills_volumes_offline", "by_priority"),
-    *("by_the_whole_bid", "cents", "discount_goes_on", "everyone_waits", "fee_forgotten"),
+    *("by_the_whole_bid", "cents", "everyone_waits", "fee_forgotten"),
     *("forgets_at_midnight", "half_done", "host_gets_all", "in_floats", "minutes_begun"),
-    *("never_resumes", "newest_first", "no_floor", "no_free_tests", "offline_costs"),
+    *("never_resumes", "no_floor", "no_free_tests", "offline_costs"),
     *("on_the_first_gpus", "one_a_field", "one_after_the_other", "oversells_the_disk"),
     *(
         "pays_nothing_back",
@@ -101,11 +101,18 @@ RARE = {
         "says_nothing_of_the_skipped",
     ),
     *("oversells", "loses_escrows", "pays_hosts_at_once", "never_settles", "forgets_volumes"),
-    *("numbers_are_used_up", "has_one_reason", "all_at_the_first", "each_for_itself"),
-    *("not_over_midnight", "null_is_zero", "floor_forgotten", "fee_of_the_sum"),
+    *("numbers_are_used_up", "has_one_reason", "each_for_itself"),
+    *("not_over_midnight", "null_is_zero", "floor_forgotten"),
     *("stops_at_the_first", "takes_all_for_extended", "tells_no_loading"),
     *("tells_no_rentals", "tells_no_traffic", "unsaid_is_another", "whatever_the_case"),
     *("a_day_in_both", "between_target_and_claim", "forgets_bad_days"),
+}
+# A run of the default length catches these with some seeds, and with some it does not.
+SELDOM = {
+    *("always_a_cent", "anywhere_in_the_place", "as_texts", "as_the_period_begins"),
+    *("bidders_compare_too", "bills_volumes_offline", "moves_anyone", "never_resumes"),
+    *("never_settles", "not_over_midnight", "on_the_first_gpus", "pays_nothing_back"),
+    *("says_nothing_of_the_skipped", "shortens", "takes_all_for_extended"),
 }
 MISTAKES = [
     (rule, wrong)
@@ -123,6 +130,15 @@ SEEN = [
 ]
 # A full run looks for the seldom ones.
 HAPPENS = [ContractCreated, *([InstancePaused, ContractExtended, ContractPrepaid] if FULL else [])]
+
+
+def broken(rule: str | Rule, wrong: Callable[..., Any]) -> LawBroken:
+    """Return the law that a wrong implementation breaks in a run as a user has it."""
+    cases = {"examples": 3_000} if wrong.__name__ in SELDOM else {}
+    with pytest.raises(LawBroken) as caught:
+        verify(rule, wrong, smallest=False, **cases)
+    assert not caught.value.fault.startswith("raised ")
+    return caught.value
 
 
 def named(rule: str, law: str) -> Law:
@@ -153,7 +169,8 @@ class TestWrongImplementationsAreCaught:
     """Issue: "An intentionally wrong re-implementation of each rule is caught"."""
 
     def test_the_rare_ones_are_there(self) -> None:
-        assert {wrong.__name__ for mistakes in WRONG.values() for wrong in mistakes} >= RARE
+        names = {wrong.__name__ for mistakes in WRONG.values() for wrong in mistakes}
+        assert names >= RARE | SELDOM
 
     def test_each_rule_has_two_or_more(self) -> None:
         assert WRONG.keys() == RULES.keys()
@@ -167,10 +184,7 @@ class TestWrongImplementationsAreCaught:
         ("rule", "wrong"), MISTAKES, ids=[f"{rule}-{wrong.__name__}" for rule, wrong in MISTAKES]
     )
     def test_a_mistake_breaks_a_law(self, rule: str, wrong: Callable[..., Any]) -> None:
-        with pytest.raises(LawBroken) as caught:
-            verify(rule, wrong, examples=3_000, smallest=False)
-        assert caught.value.rule == rule
-        assert not caught.value.fault.startswith("raised ")
+        assert broken(rule, wrong).rule == rule
 
 
 class TestEachLawOfPromisesCatchesThree:
@@ -187,10 +201,7 @@ class TestEachLawOfPromisesCatchesThree:
     @pytest.mark.parametrize(("rule", "law", "wrong"), SEEN)
     def test_it_is_caught_by_this_law(self, rule: str, law: str, wrong: Callable[..., Any]) -> None:
         alone = evolve(RULES[rule], laws=(named(rule, law),))
-        with pytest.raises(LawBroken) as caught:
-            verify(alone, wrong, examples=3_000, smallest=False)
-        assert caught.value.law == law
-        assert not caught.value.fault.startswith("raised ")
+        assert broken(alone, wrong).law == law
 
 
 class TestTheReport:
