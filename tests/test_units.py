@@ -212,7 +212,7 @@ class TestExactNumbersEnter:
 
     @pytest.mark.parametrize("value", [True, None, b"1", [], Fraction(1, 3), 1j])
     def test_another_type_is_wrong(self, value: object) -> None:
-        with pytest.raises(WrongType, match=r"^n: need x, got"):
+        with pytest.raises(WrongType, match=r"^n: need x as text, int or Decimal, got"):
             scaled_integer(value, 12, "n", "x", exact=True)
 
     @pytest.mark.parametrize("value", [0.5, math.nan, math.inf])

@@ -399,7 +399,7 @@ class TestKilled:
                 acknowledged += len(told)
                 self.check_state(path, whole=kill % 10 == 9)
                 seen |= {fact[0] for fact in told}
-                if kill + 1 >= KILLS and seen >= OFTEN:
+                if kill + 1 >= KILLS and seen >= OFTEN and acknowledged >= 5 * KILLS:
                     break
         assert acknowledged >= 5 * KILLS
         assert {kind for kind, _, _ in known} >= seen >= OFTEN

@@ -79,8 +79,9 @@ market, events = execute(Market(), asked, start, volumes=gone)
 described: dict[str, object] = json_schema(Command) | json_schema(Claim)
 
 # Frames: what comes back is of the class that was given.
-market_frame = pl.DataFrame({"num_gpus": [1], "dph_base": [1.0]})
+market_frame = pl.DataFrame({"num_gpus": [1], "dph_base": [1.0], "credit_discount_max": [0.4]})
 priced: pl.DataFrame = frames.quote(market_frame, timedelta(hours=1))
 shown: pl.DataFrame = frames.dollars(frames.payout(priced, "quote_total", "0.25"), "host_payout")
+named = frames.Columns(verification=None)
 cut: pl.DataFrame = frames.slices(market_frame, min_gpu="num_gpus")
-lazily: pl.LazyFrame = frames.reserve(market_frame.lazy(), 1)
+lazily: pl.LazyFrame = frames.reserve(market_frame.lazy(), 1, columns=named)
