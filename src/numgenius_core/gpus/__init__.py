@@ -60,7 +60,7 @@ _HOMES: Final = {
     ),
     **dict.fromkeys(("Fragmentation", "FreeGpus", "fragmentation"), "fragments"),
 }
-__getattr__ = lazily(__name__, _HOMES)
+__getattr__: Final = lazily(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -179,9 +179,10 @@ class VolumeIndex:
 
     def __init__(self, volumes: Iterable[RentedVolume] = ()) -> None:
         known = tuple(volumes)
-        self.stored_mb = sum(each.contract.volume.size_mb for each in known)
+        self.stored_mb: int = sum(each.contract.volume.size_mb for each in known)
         dues = ((each.due, each.id) for each in known)
-        self.ends = Sorted((due, volume) for due, volume in dues if due is not None)
+        ends = ((due, volume) for due, volume in dues if due is not None)
+        self.ends: Sorted[tuple[datetime, VolumeId]] = Sorted(ends)
 
     def replaced(self, before: RentedVolume | None, after: RentedVolume | None) -> VolumeIndex:
         """Return the index with a volume in another state; ``None`` is one that is not there."""

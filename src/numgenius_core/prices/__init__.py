@@ -52,7 +52,7 @@ _HOMES: Final = {
         ("CurveSchedule", "LinearSchedule", "ReservedSchedule", "StepSchedule"), "schedules"
     ),
 }
-__getattr__ = lazily(__name__, _HOMES)
+__getattr__: Final = lazily(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

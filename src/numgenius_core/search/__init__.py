@@ -49,7 +49,7 @@ _NAMES: Final = {
     "view": ("View",),
 }
 _HOMES: Final = {name: home for home, names in _NAMES.items() for name in names}
-__getattr__ = lazily(__name__, _HOMES)
+__getattr__: Final = lazily(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

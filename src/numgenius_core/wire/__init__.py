@@ -65,7 +65,7 @@ _HOMES: Final = {
     "read_table": "tables",
     **dict.fromkeys(("VolumeRow", "read_volumes"), "volumes"),
 }
-__getattr__ = lazily(__name__, _HOMES)
+__getattr__: Final = lazily(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:
