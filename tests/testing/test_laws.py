@@ -110,8 +110,14 @@ RARE = {
 # A run of the default length catches these with some seeds, and with some it does not.
 SELDOM = {
     *("always_a_cent", "anywhere_in_the_place", "as_texts", "as_the_period_begins"),
-    *("bidders_compare_too", "bills_volumes_offline", "moves_anyone", "never_resumes"),
-    *("never_settles", "not_over_midnight", "on_the_first_gpus", "pays_nothing_back"),
+    *("bidders_compare_too", "bills_volumes_offline", "in_floats", "moves_anyone"),
+    *(
+        "never_resumes",
+        "never_settles",
+        "not_over_midnight",
+        "on_the_first_gpus",
+        "pays_nothing_back",
+    ),
     *("says_nothing_of_the_skipped", "shortens", "takes_all_for_extended"),
 }
 MISTAKES = [

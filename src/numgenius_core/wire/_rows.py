@@ -71,7 +71,8 @@ class RowReading(Tabular, Generic[T]):
         found = self.to_dicts()
         head = [name for name in (found[0] if found else ()) if any(map(_says(name), found))]
         rows = [tuple(_cell(row[name]) for name in head) for row in found]
-        head = head or ["nothing"]  # a table has a column
+        if not head:  # a table has a column
+            head, rows = ["nothing"], [("",)] * len(rows)
         notes = [f"{self.skipped:,} left out, see faults"] if self.skipped else []
         return ResultTable(
             title=f"{self.source}: {len(rows):,} rows",
