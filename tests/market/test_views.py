@@ -11,6 +11,7 @@ from inspect import Parameter, signature
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings, strategies as st
 
 from effort import examples, up_to
@@ -183,6 +184,17 @@ class TestViewsOfAnInstant:
         elsewhere = MachineId(77)
         with pytest.raises(UnknownId, match=r"^machine"):
             views.uptime_history(w.market, elsewhere, second(19 * DAY), archive=archive)
+
+    def test_a_rolling_end_is_counted_from_the_instant_that_is_asked_for(self) -> None:
+        w = world(2, prices(2), rolling=timedelta(days=30))
+        for days in (0, 1, 400):
+            at = second(days * DAY)
+            shown = views.offers(w.market, at)
+            assert [each.ends_at for each in shown] == [at + timedelta(days=30)] * len(shown)
+            bare = [evolve(each, ends_at=None) for each in shown]
+            assert bare == [
+                evolve(each, ends_at=None) for each in w.market.machine(MachineId(1)).offers
+            ]
 
     def test_what_has_ended_is_not_offered(self) -> None:
         w = world(1, prices(2), end=second(HOUR))

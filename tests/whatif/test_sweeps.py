@@ -426,6 +426,15 @@ class Stopping(dict[tuple[Any, int], Outcome]):
             raise KeyboardInterrupt
 
 
+class TestASweepMadeByHand:
+    """A value checks what it is given, and not when somebody asks for a figure."""
+
+    @pytest.mark.parametrize("bad", [5, "price 2.00", None])
+    def test_what_is_no_option_is_named(self, bad: Any) -> None:
+        with pytest.raises(WrongType, match=r"^sweep\.options\[0\]: need an Option, got "):
+            Sweep(options=(bad,), outcomes=((),))
+
+
 class TestASweepThatIsInterrupted:
     """What is done is kept, and the numbers are those of a sweep that was not interrupted."""
 

@@ -205,10 +205,10 @@ class VolumeIndex:
         return end if listing is None else earlier(end, listing.end)
 
     def due_by(self, at: datetime) -> list[VolumeId]:
-        """Return the volumes whose end has come at an instant, in the order they were made."""
+        """Return the volumes whose end has come, the first to end first, then the first made."""
         due = []
         for end, volume in self.ends:
             if end > at:
                 break
             due.append(volume)
-        return sorted(due)
+        return due
