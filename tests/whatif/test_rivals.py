@@ -104,6 +104,11 @@ class TestEqualPrices:
         rented = [simulate(hour(*theirs), seed).rented for seed in range(400)]
         assert 70 < sum(rented) < 130  # a quarter
 
+    def test_so_has_each_of_the_hosts_own(self) -> None:
+        scenario = evolve(hour(rival(4)), listings=[listing(number) for number in (1, 2, 3)])
+        rented = [simulate(scenario, seed).rented for seed in range(400)]
+        assert 270 < sum(rented) < 330  # three quarters
+
     def test_no_order_and_no_place_decides(self) -> None:
         theirs = [rival(3, gpus=2), rival(9), rival(2, host="another", gpus=4)]
         found = {simulate(evolve(MARKET, rivals=order), 1).profit for order in permutations(theirs)}
