@@ -495,7 +495,7 @@ def bid_availability(
             drawn.axvline(list_price, color=look.ink, linestyle=":", label="on-demand price")
     if list_price is not None:
         legend_of(first, look, "lower right")
-    legend_of(second, look, "upper left")
+    legend_of(second, look, "lower right")
     if at[-1] > _FAR * at[0] > 0:  # one dear bid would press all others to the edge
         for drawn in (first, second, third):
             by_factor(drawn)
