@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
 import pytest
 from attrs import evolve
+from hypothesis import given, strategies as st
 
+from effort import examples
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.errors import NumgeniusError, RuleViolation, UnknownId, WrongType
 from numgenius_core.ids import ContractId, MachineId
@@ -21,6 +24,7 @@ from numgenius_core.market import (
     Settings,
     commands as c,
     events as e,
+    evolve as evolve_market,
     execute,
     execute_all,
     replay,
@@ -28,7 +32,8 @@ from numgenius_core.market import (
 )
 from numgenius_core.market.journal import market_to_json
 from numgenius_core.money import Money
-from numgenius_core.rates import PerHour
+from numgenius_core.rates import PerGpuHour, PerHour
+from numgenius_core.testing import Step, plays
 
 M1 = MachineId(1)
 DAY = 86_400
@@ -39,6 +44,14 @@ NUMBERED = (
     e.BidChanged,
     e.PriceIncreaseAsked,
 )
+
+BY_ITSELF = (
+    *(e.BalanceRanOut, e.ChargeDue, e.BalanceLow, e.DepositSpent, e.InstanceExpired),
+    *(e.InstancePaused, e.InstanceResumed, e.RatesChanged, e.PromiseSettled, e.ListingEnded),
+    *(e.EndDateRolled, e.MaintenanceStarted, e.MaintenanceCompleted),
+    *(e.VolumeExpired, e.VolumeListingEnded),
+)
+"""Events that no command asks for: time, or who runs, brings them."""
 
 
 def limit(name: str) -> Settings:
@@ -203,6 +216,26 @@ class TestLogs:
         paid = e.DepositRefunded(at=w.now, contract=contract, refund=left.left, kept=Money(0))
         assert contract not in replay([paid, gone], w.market).homes
 
+    @pytest.mark.parametrize("what", ["a listing", "a window"])
+    def test_the_last_event_leaves_nothing_due_before_it(self, what: str) -> None:
+        w = world(1, prices(1), end=second(30 * DAY))
+        w.do(c.Tick(), 5 * DAY)
+        listing, number = w.market.machine(M1).listing, w.market.last + 1
+        assert listing is not None
+        window = MaintenanceWindow(id=number, period=Interval(second(DAY), second(2 * DAY)))
+        event: e.Event = e.MaintenanceScheduled(at=w.now, machine=M1, window=window)
+        if what == "a listing":
+            ended = evolve(listing, end=second(DAY))
+            event = e.MachineListed(at=w.now, listing=ended, number=number)
+        said = f"at: need an instant up to {second(DAY)}, when something comes due on machine 1"
+        for refused, path in (
+            (lambda: evolve_market(w.market, event), ""),
+            (lambda: replay([event], w.market), "events[0]."),
+        ):
+            with pytest.raises(RuleViolation) as refusal:
+                refused()
+            assert str(refusal.value) == f"{path}{said}, got {w.now}"
+
     def test_no_event_among_events(self) -> None:
         paid = e.CreditAdded(at=second(0), account=ANN, amount=Money(1))
         with pytest.raises(WrongType, match=r"events\[1\]"):
@@ -219,3 +252,74 @@ class TestLogs:
             events += more
             assert market.version == len(events)
             assert replay(events[: market.version]) == market
+
+
+class TestWhatFollows:
+    """Time does not go on before what follows has happened: who pauses or resumes, what is due."""
+
+    @pytest.mark.parametrize(
+        ("missing", "said"),
+        [
+            (e.InstancePaused, "when contract 2 has to pause"),
+            (e.InstanceResumed, "when contract 2 has to resume"),
+        ],
+    )
+    def test_who_has_to_pause_or_to_resume(self, missing: type, said: str) -> None:
+        w = world(1, prices(1))
+        w.rent(1, bid="0.2")
+        above = w.rent(1, by=BOB, bid="0.5")
+        w.do(c.Destroy(by=BOB, contract=above), 60)
+        w.do(c.AddCredit(account=ANN, amount=Money(1)), 120)
+        happened = [type(each) for each in w.events]
+        assert happened.count(missing) == 1
+        index = happened.index(missing)
+        at, later = w.events[index].at, [each.at for each in w.events[index + 1 :]]
+        following = index + sum(each == at for each in later)  # the first that is later
+        with pytest.raises(RuleViolation) as refused:
+            replay([*w.events[:index], *w.events[index + 1 :]])
+        assert str(refused.value) == (
+            f"events[{following}].at: need an instant up to {at}, {said}, got "
+            f"{w.events[following + 1].at}"
+        )
+
+    def test_a_floor_that_somebody_is_under(self) -> None:
+        w = world(1, prices(1))
+        w.rent(1, bid="0.2")
+        w.do(c.SetMinBid(by=HOST, machine=M1, floor=PerGpuHour("0.3")), 60)
+        floor, paused = w.events[-2:]
+        assert isinstance(paused, e.InstancePaused)
+        later = e.CreditAdded(at=second(61), account=ANN, amount=Money(1))
+        replay([*w.events, later])
+        with pytest.raises(RuleViolation, match=r"at: need .*, when contract 2 has to pause"):
+            replay([*w.events[:-2], floor, later])
+
+    def test_the_same_in_the_same_second_is_no_hole(self) -> None:
+        """A log may be read up to any event: what follows may be the next one."""
+        w = world(1, prices(1))
+        w.rent(1, bid="0.2")
+        w.rent(1, by=BOB, bid="0.5")
+        for count in range(len(w.events)):
+            part = replay(w.events[:count])
+            assert replay(w.events[count:], part) == w.market
+
+    @given(steps=plays(most=24), data=st.data())
+    @examples(300)
+    def test_nothing_that_follows_by_itself_may_be_missing(
+        self, steps: tuple[Step, ...], data: st.DataObject
+    ) -> None:
+        """What a later event of the same second undoes is not missed: nothing came of it."""
+        market, events = Market(), list[e.Event]()
+        for command, at in steps:
+            with suppress(NumgeniusError):
+                market, more = execute(market, command, at)
+                events += more
+        assert replay(events) == market
+        by_itself = [
+            index
+            for index, each in enumerate(events[:-1])
+            if isinstance(each, BY_ITSELF) and events[index + 1].at > each.at
+        ]
+        if by_itself:
+            index = data.draw(st.sampled_from(by_itself))
+            with pytest.raises(NumgeniusError, match=rf"^events\[{index}\]"):
+                replay([*events[:index], *events[index + 1 :]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any
@@ -300,9 +301,12 @@ class TestContradictions:
         w.do(c.Prepay(by=ANN, contract=contract, amount=Money(1)))
         spent = w.market.living(contract).deposit.runs_out()
         assert spent is not None
-        for seconds in (-1, 1):  # later on the balance would pay for what it was used too long
+        for seconds, need in (
+            (-1, "need an instance whose deposit is used up"),
+            (1, f"need an instant up to {re.escape(str(spent))}, when something comes due"),
+        ):  # later on the balance would pay for what it was used too long
             wrong = e.DepositSpent(at=spent + timedelta(seconds=seconds), contract=contract)
-            with pytest.raises(RuleViolation, match="need an instance whose deposit is used up"):
+            with pytest.raises(RuleViolation, match=need):
                 replay([wrong], w.market)
         replay([e.DepositSpent(at=spent, contract=contract)], w.market)
 

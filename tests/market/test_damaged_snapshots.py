@@ -603,7 +603,7 @@ PROMISES: dict[str, tuple[Callable[[Document], object], str]] = {
     ),
     "a day that was never settled": (
         lambda d: _put(_promise(d), day="2026-01-01T00:00:00Z", since="2026-01-02T00:00:00Z"),
-        f"{P}.day: need a day of the promise settled at 2026-01-02 00:00:00+00:00, got none until",
+        "machines[0]: need what came due there at 2026-01-02 00:00:00+00:00, got nothing of it",
     ),
     "a second too much": (lambda d: _put(_promise(d), intended=10_801), f"{SECONDS} 10,801 and"),
     "a contract that begins later": (

@@ -1358,7 +1358,7 @@ class TestWhatIsRefused:
                 catch_up()
 
     @pytest.mark.parametrize("kept", [False, True])
-    def test_so_is_the_last_before_which_something_came_due(self, *, kept: bool) -> None:
+    def test_so_is_the_first_before_which_something_came_due(self, *, kept: bool) -> None:
         log = MemoryLog()
         writer = furnished(log)  # four events
         writer.execute(c.SetSettings(settings=Settings()), at=START)
@@ -1370,7 +1370,7 @@ class TestWhatIsRefused:
         late = CreditAdded(at=second(61), account=ANN, amount=Money(1))
         log._events += [late, late]
         for catch_up in (writer.catch_up, lambda: Writer(log)):
-            with pytest.raises(RuleViolation, match=rf"^events, row {version + 2}\.event\.at: "):
+            with pytest.raises(RuleViolation, match=rf"^events, row {version + 1}\.at: "):
                 catch_up()
 
     def test_a_checkpoint_of_nothing(self) -> None:

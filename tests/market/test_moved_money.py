@@ -111,23 +111,37 @@ class TestDeposits:
 
     @pytest.mark.parametrize("command", [c.Stop, c.Destroy])
     def test_one_that_was_used_up_unsaid(self, command: Any) -> None:
-        """The $10 last less than a day. After ten the deposit owes what it was used."""
-        w = prepaid(10)
-        w.do(command(by=ANN, contract=TWO), 10 * DAY)
-        last = w.events[-1]
+        """In its last second the deposit lacks something, which its end has the balance pay."""
+        w, spent = self.nearly_spent()
+        w.do(command(by=ANN, contract=TWO), spent)
         assert len(find_events(w.events, e.DepositSpent)) == 1
         said = told(without(w, e.DepositSpent))
         place = f"events[{len(w.events) - 2}].contract: need "
-        if isinstance(last, e.InstanceStopped):
+        if isinstance(w.events[-1], e.InstanceStopped):
             assert said.startswith(f"{place}a deposit of contract 2 that is not used up, got $-")
         else:
             assert said.startswith(f"{place}an instance without a deposit, a promise and ")
 
     def test_one_that_is_topped_up_after_it_was_used_up_unsaid(self) -> None:
-        w = prepaid(10)
-        w.do(c.Prepay(by=ANN, contract=TWO, amount=Money(50)), 10 * DAY)
+        w, spent = self.nearly_spent()
+        w.do(c.Prepay(by=ANN, contract=TWO, amount=Money(50)), spent)
         place = f"events[{len(w.events) - 2}].contract: need a deposit of contract 2 that is"
         assert told(without(w, e.DepositSpent)).startswith(place)
+
+    def test_one_that_was_used_up_unsaid_until_later(self) -> None:
+        w, spent = self.nearly_spent()
+        w.do(c.Stop(by=ANN, contract=TWO), spent + 1)
+        assert told(without(w, e.DepositSpent)) == (
+            f"events[{len(w.events) - 2}].at: need an instant up to {second(spent)}, when "
+            f"something comes due on machine 1, got {second(spent + 1)}"
+        )
+
+    def nearly_spent(self) -> tuple[World, int]:
+        """Return a market with a deposit that does not last whole seconds, and when it ends."""
+        w = prepaid(10)
+        spent = w.market.living(TWO).deposit.runs_out()
+        assert spent is not None
+        return w, int((spent - second(0)).total_seconds())
 
     def test_one_that_is_left_where_the_contract_ends(self) -> None:
         w = prepaid(10, end=second(30 * DAY))
@@ -153,7 +167,7 @@ class TestSettlements:
         """Return why a settlement with something else in its day is refused."""
         assert replay([event], w.market).version == w.market.version + 1
         wrong = told([evolve(event, day=evolve(event.day, **changes))], w.market)
-        return wrong.removeprefix("events[0].event.day")
+        return wrong.removeprefix("events[0].day")
 
     @pytest.mark.parametrize(
         ("field", "value"),
@@ -222,7 +236,7 @@ class TestSettlements:
         wrong = evolve(event, left=evolve(event.left, pending=pending))
         need = f"parts of the ${Money(63) + event.day.fee} that are left in the escrow"
         got = Money.sum(pending)
-        assert told([wrong], w.market) == f"events[0].event.left.pending: need {need}, got ${got}"
+        assert told([wrong], w.market) == f"events[0].left.pending: need {need}, got ${got}"
 
     def test_the_same_left_in_other_parts(self) -> None:
         """When it is released is the schedule's say, and no money is lost."""
@@ -237,7 +251,7 @@ class TestSettlements:
         event = self.settled(w)
         wrong = evolve(event, left=evolve(event.left, memories=memories))
         assert told([wrong], w.market) == (
-            f"events[0].event.left.memories: need shares from 0 to 1,000,000,000, got {memories}"
+            f"events[0].left.memories: need shares from 0 to 1,000,000,000, got {memories}"
         )
         for edge in ((), (0, 10**9)):
             right = evolve(event, left=evolve(event.left, memories=edge))
@@ -252,7 +266,7 @@ class TestSettlements:
         less = evolve(settled.day, escrow_to_host=Money("31.5"))
         said = told([*w.events[:-2], evolve(settled, day=less), gone])
         due = f"need ${Money('31.5') + settled.day.fee}, what is due to the host, got $31.50"
-        assert said == f"events[{len(w.events) - 2}].event.day.escrow_to_host: {due}"
+        assert said == f"events[{len(w.events) - 2}].day.escrow_to_host: {due}"
 
     def test_an_escrow_that_is_never_closed(self) -> None:
         w = promised(end=second(2 * DAY))
@@ -273,7 +287,7 @@ class TestSettlements:
         said = told(without(w, e.TrafficCounted))
         came = f"86,400 s, $84.00, $63.00 of it for the host, and a fee of ${fee}"
         day = f"86,400 s, $85.00, $63.75 of it for the host, and a fee of ${fee}"
-        assert said == f"events[{len(w.events) - 2}].event.day: need {came}, got {day}"
+        assert said == f"events[{len(w.events) - 2}].day: need {came}, got {day}"
 
 
 class TestWhoIsPaid:
@@ -302,7 +316,7 @@ class TestWhoIsPaid:
         facts: dict[str, Any] = {"contract": TWO, "why": e.StopReason.CLIENT}
         need = f"need an instant before {second(DAY)}, when contract 2 ends, got {second(DAY)}"
         late = e.InstanceStopped(at=second(DAY), **facts)
-        assert told([late], w.market) == f"events[0].event.at: {need}"
+        assert told([late], w.market) == f"events[0].at: {need}"
         assert replay([e.InstanceStopped(at=second(DAY - 1), **facts)], w.market).now == second(
             DAY - 1
         )
@@ -318,7 +332,7 @@ class TestWhatCameDue:
         w.do(c.AddCredit(account=BOB, amount=Money(1)))
         said = told(without(w, e.InstanceExpired))
         need = f"need an instant up to {second(DAY)}, when something comes due on machine 1"
-        assert said == f"events[{len(w.events) - 2}].event.at: {need}, got {second(2 * DAY)}"
+        assert said == f"events[{len(w.events) - 2}].at: {need}, got {second(2 * DAY)}"
 
     def test_on_an_account(self) -> None:
         w = world(1, prices(1))
@@ -329,8 +343,8 @@ class TestWhatCameDue:
         need = f"need an instant up to {paid.at}, when something comes due on account ann"
         with pytest.raises(RuleViolation) as refusal:
             evolve_market(w.market, late)
-        assert str(refusal.value) == f"event.at: {need}, got {late.at}"
-        assert told([paid, late], w.market) == f"events[1].event.at: {need}, got {late.at}"
+        assert str(refusal.value) == f"at: {need}, got {late.at}"
+        assert told([paid, late], w.market) == f"events[1].at: {need}, got {late.at}"
 
     def test_no_events_after_a_market_that_is_behind(self) -> None:
         w = world(1, prices(1))

@@ -185,7 +185,7 @@ class TestEventsThatContradict:
 
     def test_of_another_day(self) -> None:
         w, number = promising()
-        need = "event.day: need the day from 2026-01-01 00:00:00+00:00 on, settled at its end"
+        need = "day: need the day from 2026-01-01 00:00:00+00:00 on, settled at its end"
         later = day_of(day=second(DAY))
         assert self.told(number, w, DAY, day=later) == (
             f"{need}, got the one from 2026-01-02 00:00:00+00:00 on at 2026-01-02 00:00:00+00:00"
@@ -197,7 +197,7 @@ class TestEventsThatContradict:
     def test_of_more_than_is_held(self) -> None:
         w, number = promising()
         much, fee = day_of(escrow_to_host=Money(100)), day_of().fee
-        place = "event.day.escrow_to_host: need"
+        place = "day.escrow_to_host: need"
         assert self.told(number, w, DAY, day=much) == (
             f"{place} $0.00, what is due to the host, got $100.00"
         )
@@ -209,8 +209,8 @@ class TestEventsThatContradict:
         w, number = promising()
         event = e.InstanceStopped(at=second(DAY + 1), contract=number, why=e.StopReason.CLIENT)
         assert refused(lambda: replay([event], w.market)).endswith(
-            "event.at: need a day of the promise settled at 2026-01-02 00:00:00+00:00, got none "
-            "until 2026-01-02 00:00:01+00:00"
+            "at: need an instant up to 2026-01-02 00:00:00+00:00, when something comes due on "
+            "machine 1, got 2026-01-02 00:00:01+00:00"
         )
 
 

@@ -260,7 +260,7 @@ class TestPayouts:
         with pytest.raises(RuleViolation) as refusal:
             evolve(w.market, event)
         need = f"another day than that of its payout at {event.at}"
-        assert str(refusal.value) == f"event.at: need {need}, got {event.at}"
+        assert str(refusal.value) == f"at: need {need}, got {event.at}"
 
     def test_what_it_earns_since_is_something_again(self) -> None:
         """All was paid out while somebody rents: its balance is nothing for that instant alone."""

@@ -301,7 +301,7 @@ EVENTS: list[tuple[Callable[[Told], e.Event], str]] = [
     (
         lambda _: e.CreditAdded(at=second(59), account=ANN, amount=Money(1)),
         (
-            "events[0].event.at: need an instant from 2026-01-01 00:01:00+00:00 on, "
+            "events[0].at: need an instant from 2026-01-01 00:01:00+00:00 on, "
             "got 2026-01-01 00:00:59+00:00"
         ),
     ),

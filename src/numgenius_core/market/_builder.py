@@ -10,7 +10,7 @@ looked up of a machine is brought up to date when it is asked for, and at the en
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
 
 from numgenius_core.contracts.life import InstanceState
@@ -58,6 +58,7 @@ _market_of: Final[Callable[..., Market]] = copier_of(
     *("now", "version", "last", "settings", "homes"),
     *("machines", "accounts", "platform", "queue"),
 )
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
 T = TypeVar("T")
 
 
@@ -92,19 +93,21 @@ class Builder:
         volumes: The machine of each volume that exists.
         volume_listings: The machine of each volume listing that holds.
         queue: What is due when, as it was last looked up (:meth:`next_due`).
+        touched: Machines that changed since it was looked up what is due; some are there twice.
         gone: Instances that were destroyed, as they were then.
         gone_volumes: Volumes that were deleted, as they were then.
     """
 
     __slots__ = (
-        "_accounts",
         "_instances",
+        "_known",
         "_machines",
         "_new_accounts",
         "_new_machines",
+        "_paid",
         "_platform",
         "_removed",
-        "_stale",
+        "_soonest",
         "base",
         "gone",
         "gone_volumes",
@@ -113,6 +116,7 @@ class Builder:
         "now",
         "queue",
         "settings",
+        "touched",
         "version",
     )
 
@@ -136,13 +140,15 @@ class Builder:
         # Instances that were asked for or changed, as they are now; None are destroyed ones.
         self._instances: Instances = {}
         self._machines: dict[MachineId, MachineBuilder] = {}  # those that were asked for
-        self._stale: list[MachineBuilder] = []  # of those, whose instances changed
+        self.touched: list[MachineBuilder] = []
         # Other ones than in the market as it was; accounts may be being built.
         self._new_machines: dict[MachineId, MachineState] = {}
         self._new_accounts: dict[AccountId, Account] = {}
         # Of those, whose balances changed: when they are due is what the queue has, not what it
-        # should.
-        self._accounts: dict[AccountId, Account] = {}
+        # should. So many of them are known not to be due before an instant.
+        self._paid: list[AccountId] = []
+        self._known: int = 0
+        self._soonest: datetime = NEVER
         self._removed: set[MachineId] = set()
         self.queue: Sorted[Due] = base.queue
 
@@ -217,7 +223,8 @@ class Builder:
             account = changed_account(account, empty=False)
         if account.charge_told or account.notice_told:
             account = told_again(account)
-        self._new_accounts[account.id] = self._accounts[account.id] = account
+        self._new_accounts[account.id] = account
+        self._paid.append(account.id)
 
     def put_machine(self, state: MachineState, **changes: Any) -> None:
         """Take a machine with some fields changed, but for its instances."""
@@ -234,6 +241,7 @@ class Builder:
             self._requeue(0, state.machine.id, machine.due, due)
             machine.due = due
         machine.state = state = changed_machine(state, due=due, _offers=None, **changes)
+        self.touched.append(machine)  # under another floor others may run
         self._new_machines[state.machine.id] = state
 
     def _requeue(
@@ -274,7 +282,7 @@ class Builder:
         before = self._instances.get(number)
         self._instances[number] = instance
         if not machine.stale:
-            self._stale.append(machine)
+            self.touched.append(machine)
             machine.stale = True
         machine.changed.setdefault(number, before)
         machine.new[number] = instance
@@ -359,7 +367,7 @@ class Builder:
             if account is None:
                 account = self.base.account(name)  # which refuses it
             account = self._new_accounts[name] = account_builder(account)
-        self._accounts[name] = account
+        self._paid.append(name)
         ledger: Any = account.ledger  # a purse
         ledger.move(at, add, speed)
         if waits:
@@ -390,26 +398,43 @@ class Builder:
 
     def next_due(self) -> Due | None:
         """Return what is due first on a machine or an account, ``None`` if nothing ever is."""
-        if self._stale:
+        if self.touched:
             self._look_up_machines()
         first = self.queue.first
         # An account that changed is due from now on, and machines come before: many of one host
         # are gone through before its balance is looked at.
-        if self._accounts and not (first is not None and first[1] == 0 and first[0] <= self.now):
+        if self._paid and not (first is not None and first[1] == 0 and first[0] <= self.now):
             self._look_up_accounts()
             first = self.queue.first
         return first
 
+    def may_be_due(self, at: datetime) -> bool:
+        """Return whether something may be due before an instant, as :meth:`next_due` tells.
+
+        In a replay time goes on with nearly every event, and balances run out at another time after
+        each: it is enough to know that nothing is due, and to keep the queue as it was.
+        """
+        if self.touched:
+            self._look_up_machines()
+        for name in self._paid[self._known :]:
+            due = self._new_accounts[name].next_due()
+            if due is not None and due < self._soonest:
+                self._soonest = due
+        self._known = len(self._paid)
+        first = self.queue.first
+        return self._soonest < at or (first is not None and first[0] < at)
+
     def _look_up_machines(self) -> None:
         """Bring up to date when something is due on machines."""
-        for machine in self._stale:
+        for machine in self.touched:
             if machine.stale:
                 self._look_up(machine)
-        self._stale.clear()
+        self.touched.clear()
 
     def _look_up_accounts(self) -> None:
         """Bring up to date when balances run out."""
-        for name, account in self._accounts.items():
+        for name in dict.fromkeys(self._paid):
+            account = self._new_accounts[name]
             due = account.next_due()
             if due != account.due:
                 self._requeue(1, name, account.due, due)
@@ -417,13 +442,14 @@ class Builder:
                     account.due = due  # type: ignore[misc]
                 else:
                     self._new_accounts[name] = changed_account(account, due=due)
-        self._accounts.clear()
+        self._paid.clear()
+        self._known, self._soonest = 0, NEVER
 
     def market(self) -> Market:
         """Return the market as a value."""
-        if self._stale:
+        if self.touched:
             self._look_up_machines()
-        if self._accounts:
+        if self._paid:
             self._look_up_accounts()
         for machine in self._machines.values():
             self._made(machine)

@@ -26,7 +26,7 @@ from numgenius_core.market._ledger import ticks_at
 from numgenius_core.market.events import ContractPrepaid, DepositRefunded, PromiseSettled
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.promise import PromiseState
-from numgenius_core.market.state import Account, MachineState, Market
+from numgenius_core.market.state import Account, Due, MachineState, Market
 from numgenius_core.money import ZERO, Money, money_of
 from numgenius_core.offer import Block, GpuSet
 from numgenius_core.prices.schedules import CurveSchedule
@@ -41,13 +41,33 @@ def check_paid_in(amount: Money) -> None:
         raise RuleViolation("amount", "an amount above zero", str(amount))
 
 
+def check_nothing_left(market: Builder, at: datetime) -> None:
+    """Refuse that time goes on before all has happened that does until then.
+
+    That is who has to pause or to resume because of what just happened, and what comes due.
+    """
+    for machine in market.touched:
+        index, floor = machine.index(), machine.state.floor
+        had = index.unsettled(floor)
+        if had is not None:
+            who = had or {each for _, _, each, _ in index.running(floor)} - index.holding
+            what = f"contract {min(who)} has to {'pause' if had else 'resume'}"
+            need = f"an instant up to {market.now}, when {what}"
+            raise RuleViolation("at", need, str(at))
+    if market.may_be_due(at):
+        _check_due(market.next_due(), at)
+
+
 def check_up_to_date(market: Market) -> None:
     """Refuse a last event before which something came due that has not happened."""
-    due = market.queue.first
-    if due is not None and due[0] < market.now:
+    _check_due(market.queue.first, market.now)
+
+
+def _check_due(due: Due | None, at: datetime) -> None:
+    if due is not None and due[0] < at:
         what = f"{'account' if due[1] else 'machine'} {due[2]}"
         need = f"an instant up to {due[0]}, when something comes due on {what}"
-        raise RuleViolation("event.at", need, str(market.now))
+        raise RuleViolation("at", need, str(at))
 
 
 def check_there(amount: Money, there: int, whose: str) -> None:
@@ -60,7 +80,7 @@ def check_there(amount: Money, there: int, whose: str) -> None:
 def check_not_invoiced(last: datetime | None, at: datetime) -> None:
     """Refuse a second payout on the day of one."""
     if last is not None and last.date() == at.date():
-        raise RuleViolation("event.at", f"another day than that of its payout at {last}", str(at))
+        raise RuleViolation("at", f"another day than that of its payout at {last}", str(at))
 
 
 def check_ran_out(account: Account, at: datetime) -> None:
@@ -222,25 +242,25 @@ def check_settled(event: PromiseSettled, promise: PromiseState, held: int) -> No
     came = (promise.intended, compute, net, fee)
     told = (day.intended, day.compute.ticks, day.compute_to_escrow.ticks, day.fee.ticks)
     if told != came:
-        raise RuleViolation("event.day", _of_day(*came), _of_day(*told))
+        raise RuleViolation("day", _of_day(*came), _of_day(*told))
     credit, paid = day.credit.ticks, day.escrow_to_client.ticks
     if not 0 <= credit <= compute:
         need = f"at most the ${day.compute} that the day cost"
-        raise RuleViolation("event.day.credit", need, f"${day.credit}")
+        raise RuleViolation("day.credit", need, f"${day.credit}")
     if paid != min(credit, net):
         need = f"${min(day.credit, promise.net)} of the credit"
-        raise RuleViolation("event.day.escrow_to_client", need, f"${day.escrow_to_client}")
+        raise RuleViolation("day.escrow_to_client", need, f"${day.escrow_to_client}")
     due = held - paid if event.closes else before[0].ticks if before else 0
     if day.escrow_to_host.ticks != due:
         need = f"${money_of(due)}, what is due to the host"
-        raise RuleViolation("event.day.escrow_to_host", need, f"${day.escrow_to_host}")
+        raise RuleViolation("day.escrow_to_host", need, f"${day.escrow_to_host}")
     left = [each.ticks for each in after.pending]
     if sum(left) != held - paid - due or min(left, default=0) < 0:
         need = f"parts of the ${money_of(held - paid - due)} that are left in the escrow"
-        raise RuleViolation("event.left.pending", need, f"${after.held}")
+        raise RuleViolation("left.pending", need, f"${after.held}")
     if any(not 0 <= each <= PARTS for each in after.memories):
         need = f"shares from 0 to {PARTS:,}"
-        raise RuleViolation("event.left.memories", need, str(after.memories))
+        raise RuleViolation("left.memories", need, str(after.memories))
 
 
 def _of_day(intended: int, compute: int, net: int, fee: int) -> str:
@@ -252,7 +272,7 @@ def check_lasts(contract: Contract, at: datetime) -> None:
     """Refuse that an instance goes on when its contract has ended."""
     if contract.end is not None and contract.end <= at:
         need = f"an instant before {contract.end}, when contract {contract.id} ends"
-        raise RuleViolation("event.at", need, str(at))
+        raise RuleViolation("at", need, str(at))
 
 
 def check_expired(contract: Contract, at: datetime) -> None:

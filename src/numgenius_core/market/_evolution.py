@@ -3,11 +3,13 @@
 Nothing is decided here: an event is a fact. Each function says what the fact means for the machine,
 the instance and the accounts it names. What contradicts the state is refused: an id that is taken,
 a machine, an account or an instance that is not there, a move that a state does not allow, a number
-that is not the next one, time that runs backwards, an instance that goes with a deposit, GPUs that
-are sold twice, money that is not there (``_contradictions``). So most logs with a hole, or written
-by two hands, are found out instead of believed. Not all: an event that nothing else names, such as
-a payment or a count of traffic, may be missing or come twice, and what was decided is not decided
-anew: a credit for a bad day may be another one, as long as it is paid by the day.
+that is not the next one, time that runs backwards, or that goes on before somebody paused or
+resumed who has to, or before something happened that came due, an instance that goes with a
+deposit, GPUs that are sold twice, money that is not there (``_contradictions``). So most logs with
+a hole, or written by two hands, are found out instead of believed. Not all: an event that nothing
+else names, such as a payment or a count of traffic, may be missing or come twice, and what was
+decided is not decided anew: a credit for a bad day may be another one, as long as it is paid by the
+day.
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ from numgenius_core.market._contradictions import (
     check_has_job,
     check_lasts,
     check_listed,
+    check_nothing_left,
     check_over,
     check_prepaid,
     check_ran_out,
@@ -94,13 +97,15 @@ def apply_foreign(market: Builder, event: e.Event) -> None:
     Raises:
         WrongType: It is no event.
         UnknownId: It names something that the market does not have.
-        RuleViolation: It contradicts the state.
+        RuleViolation: It contradicts the state, or something is left to happen before it.
         IllegalMove: The state of its instance does not allow it.
     """
     if type(event) not in _APPLY:
         raise other_kind(event, _APPLY, "event", "an event of a market")
-    if event.at < market.now:
-        raise RuleViolation("event.at", f"an instant from {market.now} on", str(event.at))
+    if event.at != market.now:
+        if event.at < market.now:
+            raise RuleViolation("at", f"an instant from {market.now} on", str(event.at))
+        check_nothing_left(market, event.at)
     if type(event) is e.BidChanged:
         check_bid_price(event.bid, market.living(event.contract).contract.block.size, NO_FLOOR)
     apply_event(market, event)

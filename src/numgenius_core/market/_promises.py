@@ -96,7 +96,7 @@ def promise_settled(market: Builder, event: e.PromiseSettled) -> None:
     counts = counted_until(instance, market.bare(contract.machine), at)
     if day.day != counts.day or not (closes or at == midnight_after(counts.day)):
         need = f"the day from {counts.day} on, settled at its end"
-        raise RuleViolation("event.day", need, f"the one from {day.day} on at {at}")
+        raise RuleViolation("day", need, f"the one from {day.day} on at {at}")
     check_settled(event, counts, ticks_at(promise.ledger, at))
     paid, released = day.escrow_to_client.ticks, day.escrow_to_host.ticks
     facts = instance.facts.add(_settled_fact(at=at, day=day, closes=closes))  # type: ignore[attr-defined]

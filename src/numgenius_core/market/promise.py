@@ -23,7 +23,7 @@ from attrs import field, frozen
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import whole_number
 from numgenius_core._terms import PARTS
-from numgenius_core.errors import RuleViolation, WrongType, brief, shown
+from numgenius_core.errors import WrongType, brief, shown
 from numgenius_core.intervals import Interval
 from numgenius_core.maintenance.schedule import MaintenanceWindow
 from numgenius_core.market._copying import copier
@@ -110,21 +110,6 @@ def new_promise(at: datetime) -> PromiseState:
     return PromiseState(day=midnight_before(at), since=at, ledger=Ledger(since=at))
 
 
-def day_at(promise: PromiseState, at: datetime, *, running: bool) -> datetime:
-    """Return the first instant of the day of a promise that is counted at an instant.
-
-    Raises:
-        RuleViolation: A midnight has passed at which the day should have been settled.
-    """
-    if not (running or promise.is_active(running=False)):
-        return midnight_before(at)
-    midnight = midnight_after(promise.day)
-    if midnight is not None and at > midnight:
-        need = f"a day of the promise settled at {midnight}"
-        raise RuleViolation("event.at", need, f"none until {at}")
-    return promise.day
-
-
 def counted(
     promise: PromiseState, at: datetime, flow: Flow, *, running: bool, machine: MachineState
 ) -> PromiseState:
@@ -136,17 +121,13 @@ def counted(
         flow: What flowed each second until then.
         running: Whether the instance ran until then.
         machine: Its machine, as it was until then.
-
-    Raises:
-        RuleViolation: A midnight has passed at which the day should have been settled.
     """
     passed = at - promise.since
     seconds = passed.days * 86_400 + passed.seconds
     if not seconds:
         return promise
-    day = day_at(promise, at, running=running)
-    if not (running or promise.is_active(running=False)):
-        return changed_promise(promise, since=at, day=day)
+    if not promise.is_active(running=running):
+        return changed_promise(promise, since=at, day=midnight_before(at))
     changes: dict[str, Any] = {"since": at}
     if running:
         changes["intended"] = promise.intended + seconds
