@@ -9,6 +9,7 @@ was answered (``answers``), instances and volumes that are gone.
 from __future__ import annotations
 
 import json
+import logging
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -29,6 +30,8 @@ from numgenius_core.market.journal import (
 from numgenius_core.market.logs import Checkpoint, Entry, Log, Reply
 
 AnyEvent = TypeVar("AnyEvent", bound=Event)
+
+log = logging.getLogger("marketplace")
 
 SCHEMA: Final = 2
 """What the tables are like; 1 had neither kinds nor answers, and is brought up to date."""
@@ -221,19 +224,29 @@ class SqlLog(Log):
     # -- where a start goes on -----------------------------------------------------------------
 
     def checkpoint(self) -> Checkpoint | None:
-        """Return the latest checkpoint; ``None`` if there is none."""
-        wanted = "SELECT market FROM checkpoints ORDER BY number DESC LIMIT 1"
-        for (text,) in self.rows(wanted):
-            instances: dict[ContractId, Instance] = {
-                each.id: each for each in self._documents("instances", "instance", Instance)
-            }
-            volumes: dict[VolumeId, RentedVolume] = {
-                each.id: each for each in self._documents("volumes", "rented", RentedVolume)
-            }
-            self._gone, self._gone_in = [len(instances), len(volumes)], self.epoch
-            market = market_from_json(text)
-            return Checkpoint(market=market, instances=instances, volumes=volumes)
+        """Return the latest checkpoint that can be read; ``None`` if there is none.
+
+        The events are what is true, and a checkpoint saves time: one that is damaged is passed
+        over, with a line that says so.
+        """
+        wanted = "SELECT number, market FROM checkpoints ORDER BY number DESC"
+        for number, text in list(self.rows(wanted)):
+            try:
+                return self._checkpoint(text)
+            except NumgeniusError as fault:
+                log.warning("the checkpoint of %d events is passed over: %s", number, fault)
         return None
+
+    def _checkpoint(self, text: str) -> Checkpoint:
+        market = market_from_json(text)
+        instances: dict[ContractId, Instance] = {
+            each.id: each for each in self._documents("instances", "instance", Instance)
+        }
+        volumes: dict[VolumeId, RentedVolume] = {
+            each.id: each for each in self._documents("volumes", "rented", RentedVolume)
+        }
+        self._gone, self._gone_in = [len(instances), len(volumes)], self.epoch
+        return Checkpoint(market=market, instances=instances, volumes=volumes)
 
     def _documents(self, table: str, column: str, kind: type[Any]) -> Iterator[Any]:
         for (text,) in self.rows(f"SELECT {column} FROM {table}"):

@@ -11,6 +11,7 @@ import pytest
 from attrs import evolve
 
 from market_world import ANN, BOB, HOST, World, prices, second, world
+from numgenius_core.contracts.extension import Raise
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval
@@ -21,13 +22,14 @@ from numgenius_core.market import (
     events as e,
     evolve as evolve_market,
     execute,
+    find_event,
     replay,
 )
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
-from numgenius_core.rates import PerHour
+from numgenius_core.rates import PerGpuHour, PerHour
 
-M1, DAY, NOW = MachineId(1), 86_400, second(0)
+M1, DAY, HOUR, NOW = MachineId(1), 86_400, 3_600, second(0)
 WINDOW = MaintenanceWindow(period=Interval(second(3 * DAY), second(3 * DAY + 60)), id=99)
 
 
@@ -309,6 +311,63 @@ class TestContradictions:
             with pytest.raises(RuleViolation, match=need):
                 replay([wrong], w.market)
         replay([e.DepositSpent(at=spent, contract=contract)], w.market)
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"raised": ()}, "raised: need what the listing raises: gpu 1.00 → 2.00, got nothing"),
+            (
+                {"raised": (Raise(part="gpu", old=PerGpuHour(1), new=PerGpuHour(3)),)},
+                "got gpu 1.00 → 3.00",
+            ),
+            (
+                {"raised": (Raise(part="gpux", old=PerGpuHour(1), new=PerGpuHour(2)),)},
+                "got gpux 1.00 → 2.00",
+            ),
+            ({"new_end": second(1)}, "new_end: need the end of the listing, 2026-01-21 00:00:00"),
+            ({"new_end": None}, "the contract, 2026-01-11 00:00:00+00:00, got None"),
+        ],
+    )
+    def test_a_question_that_the_listing_does_not_ask(
+        self, change: dict[str, Any], said: str
+    ) -> None:
+        w = world(1, prices(1), end=second(10 * DAY))
+        w.rent(1)
+        w.list(prices(2), end=second(20 * DAY))
+        asked = find_event(w.events, e.PriceIncreaseAsked)
+        before = w.events[: w.events.index(asked)]
+        assert replay([*before, asked]).asked
+        with pytest.raises(RuleViolation) as refused:
+            replay([*before, evolve(asked, **change)])
+        assert str(refused.value).startswith(f"events[{len(before)}].")
+        assert said in str(refused.value)
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"client": BOB}, "notice.client: need ann, got bob"),
+            ({"machine": MachineId(9)}, "notice.machine: need 1, got 9"),
+            ({"charge": Money(1)}, "notice.charge: need 2.00, got 1.00"),
+            ({"gpu_hours": Fraction(1)}, "notice.gpu_hours: need 2, got 1"),
+            ({"overlap": None}, "notice.overlap: need 2026-01-01 01:00:00 … 2026-01-01 03"),
+            (
+                {"window": MaintenanceWindow(period=Interval(second(HOUR), second(2 * HOUR)))},
+                "window: need a window that is scheduled on machine 1, got window 0",
+            ),
+            ({"contract": ContractId(99)}, "contract: need an instance that exists, got 99"),
+        ],
+    )
+    def test_a_client_that_is_told_something_else(self, change: dict[str, Any], said: str) -> None:
+        w = world(1, prices(1))
+        w.rent(1)
+        window = MaintenanceWindow(period=Interval(second(HOUR), second(3 * HOUR)))
+        w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=window))
+        told = w.events[-1]
+        assert isinstance(told, e.ClientNotified)
+        place = f"events[{len(w.events) - 1}]."
+        with pytest.raises(RuleViolation) as refused:
+            replay([*w.events[:-1], evolve(told, notice=evolve(told.notice, **change))])
+        assert str(refused.value).startswith(place + said)
 
     def test_a_state_that_no_events_led_to_is_told_and_does_not_hang(self) -> None:
         w = rented()

@@ -29,7 +29,7 @@ from numgenius_core.market import (
 )
 from numgenius_core.market.journal import market_from_json, market_to_json
 from numgenius_core.money import Money
-from numgenius_core.rates import PerGbMonth
+from numgenius_core.rates import PerGbMonth, PerHour
 from numgenius_core.testing import Step, plays
 
 M1, DAY, HOUR = MachineId(1), 86_400, 3_600
@@ -140,6 +140,34 @@ DAMAGE: dict[str, tuple[Callable[[Document], object], str]] = {
     "an increase that nobody waits for": (
         lambda d: _put(_first(_machine(d)["instances"]), increase=0),
         "machines[0].increases[10].contract: need a contract that it waits for, got 5",
+    ),
+    "an increase that asks another client": (
+        lambda d: _put(_first(_machine(d)["increases"])["contract"], client="bob"),
+        "machines[0].increases[10].contract.client: need ann, as in its instance, got bob",
+    ),
+    "an increase over other prices": (
+        lambda d: _put(_first(_machine(d)["increases"])["contract"]["prices"], gpu="0.5"),
+        "machines[0].increases[10].contract.prices: need PriceTerms(gpu=PerGpuHour('1.00')",
+    ),
+    "an increase of a contract that ends at another time": (
+        lambda d: _put(_first(_machine(d)["increases"])["contract"], end="2026-01-22T00:00:00Z"),
+        "machines[0].increases[10].contract.end: need 2026-01-21 00:00:00+00:00, as in its inst",
+    ),
+    "an increase of nothing": (
+        lambda d: _put(_first(_machine(d)["increases"]), raised=[]),
+        "machines[0].increases[10].raised: need what its listing raises, got nothing",
+    ),
+    "an increase to less": (
+        lambda d: _put(_first(_machine(d)["increases"])["raised"][0], new="0.5 $/GPU-hour"),
+        "machines[0].increases[10].raised: need what its listing raises, got gpu 1.00 → 0.50",
+    ),
+    "an increase of a part that no price list has": (
+        lambda d: _put(_first(_machine(d)["increases"])["raised"][0], part=""),
+        "machines[0].increases[10].raised: need what its listing raises, got  1.00 → 2.00",
+    ),
+    "an increase that makes nothing longer": (
+        lambda d: _put(_first(_machine(d)["increases"]), new_end="2026-01-21T00:00:00Z"),
+        "machines[0].increases[10].new_end: need an end later than that of its contract, 2026-01",
     ),
     "a volume that is attached and not there": (
         lambda d: _put(_first(_machine(d)["instances"]), volumes=[99]),
@@ -493,8 +521,26 @@ class TestDamage:
         _put(_first(_machine(document)["instances"])["contract"], start="2026-01-05T00:00:00Z")
         with pytest.raises(InvalidDocument) as caught:
             market_from_json(json.dumps(document))
-        [fault] = caught.value.faults
-        assert str(fault).startswith("machines[0].instances[5].facts: need what happened since ")
+        first, asked = caught.value.faults
+        assert str(first).startswith("machines[0].instances[5].facts: need what happened since ")
+        assert str(asked).startswith("machines[0].increases[10].contract.start: need 2026-01-05")
+
+    @pytest.mark.parametrize("floor", [0.4, 0.6, 0.7])
+    def test_a_floor_that_is_asked_of_a_bid(self, floor: float) -> None:
+        """The bid that was below it may have changed since; the floor is the listing's."""
+        w = world(1, prices(1, min_bid="0.1"), end=second(10 * DAY))
+        contract = w.rent(1, bid="0.5")
+        w.list(prices(1, min_bid="0.6"), end=second(20 * DAY))
+        w.do(c.ChangeBid(by=ANN, contract=contract, bid=PerHour("0.65")))
+        document = json.loads(market_to_json(w.market))
+        [(number, asked)] = _machine(document)["increases"].items()
+        assert asked["raised"] == [{"part": "min_bid", "old": "0.5 $/hour", "new": "0.6 $/hour"}]
+        asked["raised"][0]["new"] = f"{floor} $/hour"
+        if floor == 0.6:
+            assert market_from_json(json.dumps(document)) == w.market
+            return
+        with pytest.raises(InvalidDocument, match=rf"increases\[{number}\]\.raised: need what its"):
+            market_from_json(json.dumps(document))
 
     def test_a_snapshot_in_the_midst_of_a_command_is_read(self) -> None:
         """``_fitting``: "a snapshot may be taken in the midst of a command": a move leaves no fact.
@@ -544,11 +590,18 @@ def promised() -> World:
     return w
 
 
+def _settled(found: Document) -> Any:
+    """Return the first day that was settled, as the instance's facts have it."""
+    facts = _first(_machine(found)["instances"])["facts"]
+    return next(each["day"] for each in facts if "day" in each)
+
+
 def _promise(found: Document) -> Any:
     return _first(_machine(found)["instances"])["promise"]
 
 
 P = "machines[0].instances[2].promise"
+DAY_OF = "machines[0].instances[2].facts[1].day"
 HELD = f"{P}.ledger: need $"
 SINCE = f"{P}.since: need an instant of the day, from 2026-01-02 00:00:00+00:00 up to 2026-01-02 04"
 WORTH = (
@@ -630,6 +683,46 @@ PROMISES: dict[str, tuple[Callable[[Document], object], str]] = {
     "a promise of a contract that has ended": (
         lambda d: _put(_first(_machine(d)["instances"]), state="expired"),
         f"{P}: need one of a contract that has one and has not ended, got one",
+    ),
+    "a settled day that begins at noon": (
+        lambda d: _put(_settled(d), day="2026-01-01T12:00:00Z"),
+        f"{DAY_OF}.day: need the first instant of a day of UTC, got 2026-01-01 12:00:00+00:00",
+    ),
+    "a settled day of 25 hours": (
+        lambda d: _put(_settled(d), intended=90_000),
+        f"{DAY_OF}.intended: need 0 to 86,400, got 90,000",
+    ),
+    "a settled day of more uptime than there is": (
+        lambda d: _put(_settled(d), uptime=1_000_000_001),
+        f"{DAY_OF}.uptime: need 0 to 1,000,000,000, got 1,000,000,001",
+    ),
+    "a settled day of a blend below none": (
+        lambda d: _put(_settled(d), blend=-1),
+        f"{DAY_OF}.blend: need 0 to 1,000,000,000, got -1",
+    ),
+    "a settled day with a credit below zero": (
+        lambda d: _put(_settled(d), credit="-1.00"),
+        f"{DAY_OF}.credit: need $0.00 to $84.00, got $-1.00",
+    ),
+    "a settled day that gave back more than it cost": (
+        lambda d: _put(_settled(d), credit="84.01"),
+        f"{DAY_OF}.credit: need $0.00 to $84.00, got $84.01",
+    ),
+    "a settled day whose host got more than was paid": (
+        lambda d: _put(_settled(d), compute_to_escrow="85.00"),
+        f"{DAY_OF}.compute_to_escrow: need $0.00 to $84.00, got $85.00",
+    ),
+    "a settled day whose escrow gave back more than the credit": (
+        lambda d: _put(_settled(d), escrow_to_client="0.01"),
+        f"{DAY_OF}.escrow_to_client: need $0.00 to $0.00, got $0.01",
+    ),
+    "a settled day that took from the host": (
+        lambda d: _put(_settled(d), escrow_to_host="-1.00"),
+        f"{DAY_OF}.escrow_to_host: need an amount from zero on, got $-1.00",
+    ),
+    "a settled day that paid for its promise": (
+        lambda d: _put(_settled(d), fee="-0.01"),
+        f"{DAY_OF}.fee: need an amount from zero on, got $-0.01",
     ),
     "a promise that is gone": (
         lambda d: _put(_first(_machine(d)["instances"]), promise=None),

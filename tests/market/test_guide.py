@@ -41,6 +41,8 @@ from numgenius_core.market import (
     replay,
     views,
 )
+from numgenius_core.market._ledger import Ledger
+from numgenius_core.market.instance import flow_of
 from numgenius_core.market.journal import (
     event_from_json,
     event_to_json,
@@ -394,14 +396,11 @@ class TestReserved:
         assert w.balance() == Money(1_000) - reduced.charge(2) - Money(8)
 
     def test_a_second_that_begins_with_its_last_tick_has_the_discount(self) -> None:
-        w = world(1, prices(1))
-        c1 = w.rent(1)
-        tick, half = Money.from_ticks(1), Fraction(1, 2)
-        prepaid = e.ContractPrepaid(
-            at=w.now, contract=c1, amount=tick, months=Fraction(0), discount=half
-        )
-        flow = replay([prepaid], w.market).machine(M1).instances[c1].flow
-        assert (flow.deposit, flow.balance) == (PerHour("0.5").charge(1), Money(0))
+        w, c1 = self.prepaid()
+        instance = w.market.living(c1)
+        tick = Ledger(since=w.now, amount=Money.from_ticks(1), rate=instance.deposit.rate)
+        flow = flow_of(changed(instance, deposit=tick), online=True, at=w.now)
+        assert (flow.deposit, flow.balance) == (PerHour("0.8").charge(1), Money(0))
 
     def test_spent_exactly_on_a_second_it_lacks_nothing(self) -> None:
         w, c1 = self.prepaid()

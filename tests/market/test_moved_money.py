@@ -28,7 +28,8 @@ from numgenius_core.market import (
     views,
 )
 from numgenius_core.money import Money
-from numgenius_core.rates import PerGbMonth
+from numgenius_core.prices.schedules import CurveSchedule, agreed
+from numgenius_core.rates import PerGbMonth, PerHour
 from numgenius_core.testing import Step, plays
 
 M1, DAY, HOUR, TWO = MachineId(1), 86_400, 3_600, ContractId(2)
@@ -63,6 +64,9 @@ def without(w: World, kind: type) -> list[e.Event]:
     return w.events[:last] + w.events[last + 1 :]
 
 
+A_HUNDRED = Fraction(73181889039850063, 5 * 10**17)  # months that $100 reserve at $1 and D = 0.4
+
+
 class TestDeposits:
     """What a deposit moves was on the balance, is all that is left of it, and is never below."""
 
@@ -70,12 +74,37 @@ class TestDeposits:
     def test_a_prepayment_of_more_than_there_is(self, dollars: int) -> None:
         w = prepaid()
         paid = find_event(w.events, e.ContractPrepaid)
-        assert replay([evolve(paid, amount=Money(900))], w.market).account(ANN).ledger.amount == (
-            Money(0)
-        )
+        months, discount = agreed(CurveSchedule(Fraction(1, 2)), PerHour(1), Money(1_000))
+        all_of_it = evolve(paid, amount=Money(900), months=months, discount=discount)
+        assert replay([all_of_it], w.market).account(ANN).ledger.amount == Money(0)
         said = told([evolve(paid, amount=Money(dollars))], w.market)
         need = "events[0].amount: need an amount up to the balance of $900.00"
         assert said == f"{need}, got {Money(dollars)}"
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"discount": Fraction(39, 100)}, "discount: need 1/5, what 1 months earn, got 39/100"),
+            ({"months": Fraction(3)}, "months: need 1, what the deposit reserves, got 3"),
+            (
+                {"amount": Money(100)},
+                f"months: need {A_HUNDRED}, what the deposit reserves, got 1",
+            ),
+        ],
+    )
+    def test_a_prepayment_of_other_months_or_another_discount(
+        self, change: dict[str, Any], said: str
+    ) -> None:
+        """The published example: a month at $1 an hour and D = 0.4 is $576, 20 % off."""
+        w = world(1, prices(1), max_discount=Fraction(2, 5))
+        w.do(c.AddCredit(account=ANN, amount=Money(576)))
+        w.do(c.Prepay(by=ANN, contract=w.rent(1), amount=Money(576)))
+        paid = w.events[-1]
+        assert isinstance(paid, e.ContractPrepaid)
+        assert (paid.months, paid.discount) == (Fraction(1), Fraction(1, 5))
+        before, index = w.events[:-1], len(w.events) - 1
+        assert told([*before, evolve(paid, **change)]) == f"events[{index}].{said}"
+        assert f"events[{index + 1}].months: need " in told([*before, paid, paid])
 
     def test_a_prepayment_after_the_end(self) -> None:
         w = world(1, prices(1), max_discount=Fraction(1, 2), end=second(DAY))

@@ -522,6 +522,33 @@ class TestStarts:
         kept = [number for (number,) in log.rows("SELECT number FROM checkpoints ORDER BY 1")]
         assert kept == [4, 5]
 
+    def test_a_damaged_checkpoint_is_passed_over(
+        self, opens: Opens, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The one before it is read, then the events alone; nothing is lost."""
+        log = opens()
+        writer = furnished(log)
+        rent(writer)
+        for dollars in (1, 2):
+            writer.execute(c.AddCredit(account=ANN, amount=Money(dollars)), at=second(dollars))
+            writer.checkpoint()
+        numbers = [number for (number,) in log.rows("SELECT number FROM checkpoints ORDER BY 1")]
+        assert len(numbers) == 2
+        for damaged, left in ((numbers[1], numbers[0]), (numbers[0], None)):
+            change = "UPDATE checkpoints SET market = ? WHERE number = ?"
+            log.insert(change, [('{"half', damaged)])
+            caplog.clear()
+            again = opens()
+            kept = again.checkpoint()
+            assert (None if kept is None else kept.market.version) == left
+            assert f"the checkpoint of {damaged} events is passed over: " in caplog.text
+            started = Writer(again)
+            assert started.market == writer.market
+            assert started.instances == writer.instances
+        started.checkpoint()
+        kept = opens().checkpoint()
+        assert kept is None  # it is kept under the number of the damaged one
+
     def test_a_damaged_event_names_its_row(self, opens: Opens) -> None:
         log = opens()
         furnished(log)

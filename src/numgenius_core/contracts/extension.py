@@ -235,7 +235,7 @@ def _judge(
     obstacle = promise_obstacle(contract, listing.promise, listing.prices, sla)
     if obstacle is not None:
         return Unchanged(contract=contract, why=obstacle)
-    raised = _raised(contract, listing.prices)
+    raised = raised_by(contract, listing.prices)
     if not raised:
         return Extended(contract=contract.extended(end, listing.prices), old_end=old_end)
     if ask:
@@ -243,7 +243,7 @@ def _judge(
     return Unchanged(contract=contract, why=NotExtended.RAISED, raised=raised)
 
 
-def _raised(contract: Contract, prices: PriceTerms) -> tuple[Raise, ...]:
+def raised_by(contract: Contract, prices: PriceTerms) -> tuple[Raise, ...]:
     """Return each part of the price that ``prices`` raises, in the order of the price list."""
     if contract.is_free_test:
         return ()  # it pays none of them

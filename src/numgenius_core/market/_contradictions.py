@@ -16,23 +16,41 @@ from datetime import datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from attrs import fields
+
 from numgenius_core._terms import NO_FLOOR, PARTS, check_bid_price
-from numgenius_core.contracts.contract import Contract
+from numgenius_core.contracts.contract import Contract, is_later
+from numgenius_core.contracts.extension import raised_by
 from numgenius_core.contracts.volumes import VolumeContract
 from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Listing
-from numgenius_core.maintenance.schedule import MaintenanceWindow
+from numgenius_core.maintenance.schedule import MaintenanceWindow, Notice, notices
 from numgenius_core.market._ledger import ticks_at
-from numgenius_core.market.events import ContractPrepaid, DepositRefunded, PromiseSettled
-from numgenius_core.market.instance import Instance
+from numgenius_core.market.events import (
+    ContractPrepaid,
+    DepositRefunded,
+    PriceIncreaseAsked,
+    PromiseSettled,
+)
+from numgenius_core.market.instance import Instance, with_present_bid
 from numgenius_core.market.promise import PromiseState
 from numgenius_core.market.state import Account, Due, MachineState, Market
 from numgenius_core.money import ZERO, Money, money_of
 from numgenius_core.offer import Block, GpuSet
-from numgenius_core.prices.schedules import CurveSchedule
+from numgenius_core.prices.schedules import CurveSchedule, agreed
 
 if TYPE_CHECKING:
     from numgenius_core.market._builder import Builder
+
+
+def check_notified(machine: MachineState, contract: Contract, notice: Notice) -> None:
+    """Refuse that a client was told of another window, or otherwise than its contract says."""
+    check_scheduled(machine, notice.window)
+    [right] = notices(machine.id, notice.window, [contract])
+    for each in fields(Notice):
+        told, need = getattr(notice, each.name), getattr(right, each.name)
+        if told != need:
+            raise RuleViolation(f"notice.{each.name}", str(need), str(told))
 
 
 def check_paid_in(amount: Money) -> None:
@@ -189,12 +207,34 @@ def check_spent(instance: Instance, at: datetime) -> None:
 
 
 def check_prepaid(instance: Instance, client: Account, event: ContractPrepaid) -> None:
-    """Refuse a prepayment of a contract that has ended, or of more than its client has."""
+    """Refuse a prepayment that is not there, or that reserves other months than the deposit pays.
+
+    Nobody prepays a contract that has ended.
+    """
     if instance.is_over:
         need = "a contract that has not ended"
         raise RuleViolation("contract", need, f"contract {instance.id}")
     check_there(event.amount, ticks_at(client.ledger, event.at), "balance")
     check_left(instance, event.at)
+    curve, price = CurveSchedule(instance.max_discount), instance.full_price(event.at)
+    months, discount = agreed(curve, price, instance.deposit.at(event.at) + event.amount)
+    if event.months != months:
+        raise RuleViolation("months", f"{months}, what the deposit reserves", str(event.months))
+    if event.discount != discount:
+        need = f"{discount}, what {months} months earn"
+        raise RuleViolation("discount", need, str(event.discount))
+
+
+def check_asked(instance: Instance, listing: Listing, event: PriceIncreaseAsked) -> None:
+    """Refuse a question about other prices, or another end, than the listing's."""
+    contract = with_present_bid(instance)
+    raised, end = raised_by(contract, listing.prices), listing.end_at(event.at)
+    if event.raised != raised or not raised:
+        need = f"what the listing raises: {', '.join(map(str, raised)) or 'nothing'}"
+        raise RuleViolation("raised", need, ", ".join(map(str, event.raised)) or "nothing")
+    if event.new_end != end or not is_later(end, contract.end):
+        need = f"the end of the listing, {end}, later than that of the contract, {contract.end}"
+        raise RuleViolation("new_end", need, str(event.new_end))
 
 
 def check_discount(most: Fraction, months: Fraction, discount: Fraction) -> None:

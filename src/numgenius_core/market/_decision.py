@@ -15,7 +15,6 @@ from attrs import evolve
 
 from numgenius_core._terms import NO_FLOOR
 from numgenius_core.bids.priority import WaitReason
-from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.extension import Extended, Extension, ExtensionVerdict, Raise, extend
 from numgenius_core.contracts.reasons import Stale
 from numgenius_core.errors import InsufficientCredit, NotAllowed, RuleViolation
@@ -33,6 +32,7 @@ from numgenius_core.market.instance import (
     Instance,
     entry_of,
     level_of,
+    with_present_bid,
 )
 from numgenius_core.market.state import MachineState
 from numgenius_core.money import ZERO, Money
@@ -201,7 +201,7 @@ class Decision:
         current = [i for i in machine.in_order() if i.id > since and not i.is_over]
         spared = [i.id for i in current if not i.auto_extension]
         asked = [i.id for i in current if i.increase]
-        contracts = [_with_present_bid(i) for i in current]
+        contracts = [with_present_bid(i) for i in current]
         answer = extend(
             contracts,
             listing,
@@ -251,13 +251,6 @@ class Decision:
         """Let the price increases of a machine be accepted no longer."""
         for increase in sorted(self.market.machine(machine).increases):
             self.emit(e.PriceIncreaseLapsed, increase=increase, why=why)
-
-
-def _with_present_bid(instance: Instance) -> Contract:
-    """Return the contract of an instance with the bid that it has now, not that of its rental."""
-    if instance.bid is instance.contract.bid:
-        return instance.contract
-    return evolve(instance.contract, bid=instance.bid)
 
 
 def _accepted_floor(instance: Instance) -> PerGpuHour:

@@ -41,6 +41,7 @@ from numgenius_core.maintenance.schedule import MachineSchedule, check_free, wit
 from numgenius_core.market import events as e
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._contradictions import (
+    check_asked,
     check_block,
     check_created,
     check_expired,
@@ -50,6 +51,7 @@ from numgenius_core.market._contradictions import (
     check_lasts,
     check_listed,
     check_nothing_left,
+    check_notified,
     check_over,
     check_prepaid,
     check_ran_out,
@@ -109,10 +111,6 @@ def apply_foreign(market: Builder, event: e.Event) -> None:
     if type(event) is e.BidChanged:
         check_bid_price(event.bid, market.living(event.contract).contract.block.size, NO_FLOOR)
     apply_event(market, event)
-
-
-def _unchanged(market: Builder, event: e.Event) -> None:
-    """Change nothing: somebody was told, and what follows other events say."""
 
 
 # --- the market -----------------------------------------------------------------------------
@@ -288,6 +286,11 @@ def maintenance_scheduled(market: Builder, event: e.MaintenanceScheduled) -> Non
     market.put_machine(machine, schedule=schedule, notices=notices)
 
 
+def client_notified(market: Builder, event: e.ClientNotified) -> None:
+    contract = market.living(event.notice.contract).contract
+    check_notified(market.bare(contract.machine), contract, event.notice)
+
+
 def maintenance_cancelled(market: Builder, event: e.MaintenanceCancelled) -> None:
     machine = market.machine(event.machine)
     schedule, notices = without_windows(machine.schedule, event.windows), machine.notices
@@ -371,6 +374,7 @@ def price_increase_asked(market: Builder, event: e.PriceIncreaseAsked) -> None:
     if instance.increase:
         need = "a contract without a price increase that waits"
         raise RuleViolation("contract", need, f"contract {event.contract}")
+    check_asked(instance, machine.listing, event)
     market.give_number(event.increase)
     pending = PendingIncrease(
         contract=instance.contract,
@@ -549,7 +553,7 @@ _APPLY: Final[dict[type, Callable[[Builder, Any], None]]] = {
     e.DefaultJobSet: default_job_changed,
     e.DefaultJobRemoved: default_job_changed,
     e.MaintenanceScheduled: maintenance_scheduled,
-    e.ClientNotified: _unchanged,
+    e.ClientNotified: client_notified,
     e.MaintenanceStarted: maintenance_passed,
     e.MaintenanceCompleted: maintenance_passed,
     e.MaintenanceCancelled: maintenance_cancelled,

@@ -22,7 +22,7 @@ from numgenius_core._terms import PARTS
 from numgenius_core.billing.history import Settled
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, MachineId
-from numgenius_core.market._fitting_facts import of_instance, of_volume, past
+from numgenius_core.market._fitting_facts import of_increase, of_instance, of_volume, past
 from numgenius_core.market._ledger import Ledger, ticks_at
 from numgenius_core.market._promises import counted_until
 from numgenius_core.market.instance import HOLDS, OVER, WAITING, Instance, flow_of
@@ -138,6 +138,8 @@ class Fitting:
             if asked is None or asked.increase != number:
                 need, got = "a contract that it waits for", str(pending.contract.id)
                 yield RuleViolation(f"{place}.contract", need, got)
+            else:
+                yield from of_increase(pending, asked, place)
             yield from self._numbers(place, number=number)
 
     def _shared(

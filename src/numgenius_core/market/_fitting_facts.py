@@ -12,14 +12,21 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-from numgenius_core._terms import NO_FLOOR, check_bid_price
-from numgenius_core.billing.history import History, MachineWent, Prepaid, Rebid
+from numgenius_core._terms import NO_FLOOR, PARTS, check_bid_price
+from numgenius_core.billing.history import History, MachineWent, Prepaid, Rebid, Settled
+from numgenius_core.contracts.contract import is_later
+from numgenius_core.contracts.extension import PendingIncrease, Raise, raised_by
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import NumgeniusError, RuleViolation
 from numgenius_core.market._contradictions import check_discount
 from numgenius_core.market.instance import Instance
+from numgenius_core.market.promise import midnight_before
 from numgenius_core.market.state import MachineState
 from numgenius_core.market.volume import RentedVolume
+from numgenius_core.money import ZERO
+from numgenius_core.rates import PerHour
+from numgenius_core.sla.days import DaySettlement
+from numgenius_core.units import SECONDS_PER_DAY
 
 
 def past(now: datetime) -> str:
@@ -42,6 +49,9 @@ def of_instance(
         yield RuleViolation(f"{path}.facts", past(now), str(last))
         return
     yield from _went(history.facts, machine, f"{path}.facts")
+    for index, fact in enumerate(history.facts):
+        if isinstance(fact, Settled):
+            yield from _of_day(fact.day, f"{path}.facts[{index}].day")
     yield from _of_state(instance, history, now, f"{path}.state")
     yield from _of_bid(instance, history, path)
     yield from _of_discount(instance, history, path)
@@ -72,6 +82,33 @@ def of_volume(
     yield from _went(volume.outages, machine, path)
 
 
+def of_increase(pending: PendingIncrease, instance: Instance, path: str) -> Iterator[RuleViolation]:
+    """Yield what a price increase that waits says otherwise than its instance, or its listing."""
+    asked = pending.contract
+    for name in ("client", "host", "machine", "start", "end", "disk_mb", "prices"):
+        found, there = getattr(asked, name), getattr(instance.contract, name)
+        if found != there:
+            need = f"{there}, as in its instance"
+            yield RuleViolation(f"{path}.contract.{name}", need, str(found))
+    raised = [each for each in raised_by(asked, pending.listing.prices) if each.part != "min_bid"]
+    if instance.bid is not None:  # nobody knows with which bid the floor was compared
+        floor = pending.listing.prices.min_bid.for_gpus(asked.block.size)
+        raised += [each for each in pending.raised if _is_floor(each, floor)][:1]
+    if not raised or list(pending.raised) != raised:
+        got = ", ".join(map(str, pending.raised)) or "nothing"
+        yield RuleViolation(f"{path}.raised", "what its listing raises", got)
+    if not is_later(pending.new_end, asked.end):
+        need = f"an end later than that of its contract, {asked.end}"
+        yield RuleViolation(f"{path}.new_end", need, str(pending.new_end))
+
+
+def _is_floor(raised: Raise, floor: PerHour) -> bool:
+    """Return whether a floor was above a bid."""
+    old = raised.old
+    below = isinstance(old, PerHour) and old < floor
+    return raised.part == "min_bid" and raised.new == floor and below
+
+
 def _went(facts: Iterable[Any], machine: MachineState, path: str) -> Iterator[RuleViolation]:
     """Yield facts of which the last says that a machine is not as it is; it was online first."""
     went = [True, *(fact.online for fact in facts if isinstance(fact, MachineWent))]
@@ -79,6 +116,29 @@ def _went(facts: Iterable[Any], machine: MachineState, path: str) -> Iterator[Ru
         ways = "came online", "went offline"
         need, got = ways if machine.online else reversed(ways)
         yield RuleViolation(path, f"that its machine {need} last", f"that it {got}")
+
+
+def _of_day(day: DaySettlement, path: str) -> Iterator[RuleViolation]:
+    """Yield what no settled day comes to: a bill gives its credit back."""
+    if day.day != midnight_before(day.day):
+        yield RuleViolation(f"{path}.day", "the first instant of a day of UTC", str(day.day))
+    for name, parts, most in (
+        ("intended", day.intended, SECONDS_PER_DAY),
+        ("uptime", day.uptime_parts, PARTS),
+        ("blend", day.blend_parts, PARTS),
+    ):
+        if parts is not None and not 0 <= parts <= most:
+            yield RuleViolation(f"{path}.{name}", f"0 to {most:,}", f"{parts:,}")
+    for name, amount, most_of_it in (
+        ("compute_to_escrow", day.compute_to_escrow, day.compute),
+        ("credit", day.credit, day.compute),
+        ("escrow_to_client", day.escrow_to_client, day.credit),
+        ("escrow_to_host", day.escrow_to_host, None),
+        ("fee", day.fee, None),
+    ):
+        if amount < ZERO or (most_of_it is not None and amount > most_of_it):
+            need = "an amount from zero on" if most_of_it is None else f"$0.00 to ${most_of_it}"
+            yield RuleViolation(f"{path}.{name}", need, f"${amount}")
 
 
 def _of_state(

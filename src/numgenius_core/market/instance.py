@@ -17,7 +17,7 @@ from functools import lru_cache, partial
 from math import lcm
 from typing import Final
 
-from attrs import NOTHING, field, fields, frozen
+from attrs import NOTHING, evolve, field, fields, frozen
 
 from numgenius_core._accrual import accrued, discounted
 from numgenius_core._terms import HIGHEST_BID
@@ -273,6 +273,13 @@ def fill_flow(instance: Instance, flow: Flow, deposit: Ledger) -> None:
 def fill_promise(instance: Instance, promise: PromiseState) -> None:
     """Fill in the promise of an instance that was just made and that nobody else has."""
     _put_promise(instance, promise)
+
+
+def with_present_bid(instance: Instance) -> Contract:
+    """Return the contract of an instance with the bid that it has now, not that of its rental."""
+    if instance.bid is instance.contract.bid:
+        return instance.contract
+    return evolve(instance.contract, bid=instance.bid)
 
 
 def entry_of(instance: Instance) -> Entry | None:
