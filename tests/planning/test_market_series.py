@@ -22,7 +22,7 @@ from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, Un
 from numgenius_core.gpus import blocks
 from numgenius_core.planning import FreeSpell, MarketMoment, MarketSeries
 from numgenius_core.testing import values
-from numgenius_core.wire import read_offers, read_sample
+from numgenius_core.wire import read_offers, read_sample, read_snapshots
 
 MARKET = os.environ.get("NUMGENIUS_MARKET_DATA")
 
@@ -400,6 +400,21 @@ class TestReadingFiles:
         (tmp_path / "all.jsonl").write_text("\n".join(lines))
         assert len(MarketSeries.read(tmp_path)) == 2
 
+    @pytest.mark.parametrize("spelled", [str, Path])
+    def test_one_file_with_names_of_its_own(
+        self, tmp_path: Path, spelled: Callable[[Path], str | Path]
+    ) -> None:
+        week = tmp_path / "week.csv"
+        rows = [f"{(MONDAY + 24 * n * HOUR).isoformat()},11,A100,1,0.{n + 1}" for n in range(7)]
+        week.write_text("\n".join(["time,host,card,cards,usd", *rows]))
+        columns = {"id": "#", "machine_id": "host", "gpu_name": "card", "num_gpus": "cards"}
+        columns |= {"dph_base": "usd", "collected_at": "time"}
+        series = MarketSeries.read(spelled(week), columns=columns)
+        assert series.instants == tuple(MONDAY + 24 * n * HOUR for n in range(7))
+        assert [str(at.lowest) for at in series.over_time()] == [f"0.{n}0" for n in range(1, 8)]
+        assert series == MarketSeries.read([week], columns=columns)
+        assert series == MarketSeries.of(read_snapshots(week, columns=columns))
+
     def test_times_without_an_offset(self, tmp_path: Path) -> None:
         row = {"offer_id": 1, "machine_id": 7, "gpu_name": "A100", "num_gpus": 1, "dph_total": 1}
         keys = ",".join([*row, "storage_cost_per_gb_mo", "collected_at"])
@@ -419,7 +434,7 @@ class TestReadingFiles:
     def test_what_is_no_series(self, tmp_path: Path) -> None:
         with pytest.raises(RuleViolation, match="source: need at least one snapshot, got none"):
             MarketSeries.read(tmp_path)
-        with pytest.raises(RuleViolation, match="source: need a folder, or the paths of files"):
+        with pytest.raises(RuleViolation, match="source: need a folder, a file, or the paths"):
             MarketSeries.read(tmp_path / "nowhere")
         with pytest.raises(ParseError, match="nowhere"):
             MarketSeries.read([tmp_path / "nowhere"])

@@ -10,7 +10,8 @@ import json
 import lzma
 import tarfile
 import zipfile
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -534,6 +535,67 @@ class TestTimes:
         assert len(reading.offers) == 2
         assert str(reading.at)[11:19] == "12:00:03"
         assert not read_offers(table(*rows)).earlier
+
+    @pytest.mark.parametrize(
+        ("ours", "machine"),
+        [("offer_id", "machine_id"), ("id", "machine_id"), ("id", "#"), ("offer_id", "#")],
+    )
+    def test_the_number_of_a_row_makes_no_snapshots_one(self, ours: str, machine: str) -> None:
+        later = ROW | {"collected_at": "2026-03-02T12:00:00Z", "dph_total": "0.93"}
+        columns = {ours: "#", "machine_id": machine, "dph_base": "dph_total"}
+        text = table(*({k: v for k, v in row.items() if k != "offer_id"} for row in (ROW, later)))
+        first, last = read_snapshots(text, columns=columns)
+        assert [str(each.at)[:10] for each in (first, last)] == ["2026-03-01", "2026-03-02"]
+        latest = read_offers(text, columns=columns)
+        assert (latest.offers, latest.earlier) == (last.offers, (first.at,))
+
+    def test_nor_do_ids_that_change_with_each_listing(self) -> None:
+        later = ROW | {"offer_id": "8", "collected_at": "2026-03-02T12:00:00Z"}
+        assert [len(each.offers) for each in read_snapshots(table(ROW, later))] == [1, 1]
+
+    @pytest.mark.parametrize(
+        ("seconds", "sizes"),
+        [
+            ([0], [1]),
+            ([0, 120], [2]),
+            ([0, 121], [1, 1]),
+            (range(0, 1_801, 120), [16]),  # half an hour
+            ([*range(0, 1_801, 120), 1_801], [1] * 17),  # a second more
+            ([0, 60, 3_600, 3_660, 3_700], [2, 3]),  # a search each hour
+            ([3_700, 0, 3_660, 60, 3_600], [2, 3]),
+        ],
+    )
+    def test_how_near_the_times_of_one_search_are(
+        self, seconds: Sequence[int], sizes: list[int]
+    ) -> None:
+        noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+        rows = [
+            ROW | {"offer_id": str(n), "collected_at": (noon + timedelta(seconds=s)).isoformat()}
+            for n, s in enumerate(seconds, 1)
+        ]
+        found = read_snapshots(table(*rows))
+        assert [len(each.offers) for each in found] == sizes
+        assert found[-1].at == noon + timedelta(seconds=max(seconds))
+        assert read_offers(table(*rows)).earlier == tuple(each.at for each in found[:-1])
+
+    def test_an_offer_at_two_near_times_is_seen_twice(self) -> None:
+        minute = {"collected_at": "2026-03-01T12:01:00Z"}
+        one, other = ROW, ROW | {"offer_id": "8"}
+        assert len(read_snapshots(table(one, other | minute))) == 1
+        assert len(read_snapshots(table(one, one | {"dph_total": "1"}, other | minute))) == 1
+        assert len(read_snapshots(table(one, one | minute, other | minute))) == 2
+        numbered = {"offer_id": "#"}  # now it is the machine, its model and the size
+        assert len(read_snapshots(table(one, other | minute), columns=numbered)) == 2
+        for change in ({"machine_id": "4"}, {"num_gpus": "1"}, {"gpu_name": "A100"}):
+            text = table(one, one | minute | change)
+            assert len(read_snapshots(text, columns=numbered)) == 1
+        unknown = numbered | {"machine_id": "#"}  # and now nothing tells
+        assert len(read_snapshots(table(one, other | minute), columns=unknown)) == 1
+
+    def test_what_says_no_time_belongs_to_the_latest(self) -> None:
+        later = ROW | {"offer_id": "8", "collected_at": "2026-03-01T13:00:00Z"}
+        text = table(ROW | {"offer_id": "9", "collected_at": ""}, ROW, later)
+        assert [len(each.offers) for each in read_snapshots(text)] == [1, 2]
 
     def test_ends_are_measured_at_the_files_own_time(self) -> None:
         gone = read_offers(table(ROW | {"duration_seconds": "-5"}))

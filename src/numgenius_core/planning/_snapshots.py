@@ -110,10 +110,12 @@ def parts(snapshot: object, path: str) -> tuple[datetime, Iterable[Offer]]:
 
 
 def files(source: object) -> list[Path]:
-    """Return the files that are meant: those of a folder in order of their names."""
-    need = "a folder, or the paths of files"
+    """Return the files that are meant: those of a folder in order of their names, or one."""
+    need = "a folder, a file, or the paths of files"
     if isinstance(source, str | os.PathLike):
         folder = Path(source)
+        if folder.is_file():
+            return [folder]
         if not folder.is_dir():
             raise RuleViolation("source", need, shown(str(source)))
         return sorted(p for p in folder.iterdir() if p.is_file() and p.name[0] != ".")

@@ -14,7 +14,7 @@ Our reading: a machine that does not say its GPUs has as many as its largest off
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -114,6 +114,7 @@ class MarketSeries:
         *,
         on_error: Literal["raise", "collect"] = "raise",
         naive: Literal["refuse", "utc"] = "refuse",
+        columns: Mapping[str, str] | None = None,
     ) -> Self:
         """Return the series of the snapshots in files, whatever the order of the files.
 
@@ -122,10 +123,13 @@ class MarketSeries:
         the time of the file is not asked.
 
         Args:
-            source: A folder, all of whose files are read (names that begin with a dot are not), or
-                the paths of files.
+            source: A folder, all of whose files are read (names that begin with a dot are not), a
+                file, or the paths of files.
             on_error: ``"collect"`` leaves bad records out; ``read_snapshots`` says what was wrong.
             naive: ``"utc"`` takes times without an offset as UTC.
+            columns: Where all of the files have our fields, if they have names of their own:
+                ``{"collected_at": "time", "dph_base": "price per hour", "id": "#"}``. Machines need
+                a column of theirs: by ``"#"`` none is found again at the next time.
 
         Raises:
             ParseError: A file that cannot be read.
@@ -148,7 +152,7 @@ class MarketSeries:
 
         taking = Taking()
         for path in files(source):
-            for reading in read_snapshots(path, on_error=on_error, naive=naive):
+            for reading in read_snapshots(path, on_error=on_error, naive=naive, columns=columns):
                 at, offers = parts(reading, str(path))
                 taking.add(str(path), at, offers)
         taking.sort()

@@ -8,7 +8,10 @@ Our readings: the fields that rules and people use are typed and checked, everyt
 it came, in ``Offer.extra`` under the source's own names, and leaves the same way. A document is
 refused with *all* its faults at once; whoever wants the good records of a bad document says so
 (``on_error="collect"``) and gets the faults beside them. What is odd but legal is a finding
-(``numgenius_core.wire.findings``), not a fault.
+(``numgenius_core.wire.findings``), not a fault. Rows of several times are one snapshot only if a
+search could have been collected so: at most two minutes from each time to the next, half an hour
+in all, and no offer at two of them. Real ids change when a listing is published again, so ids that
+do not repeat prove nothing by themselves.
 
 How a record is understood: ``wire._records`` (the API) and ``wire._snapshots`` (snapshots). What
 documents may be, and their limits: ``wire._sources``.
@@ -17,8 +20,8 @@ documents may be, and their limits: ``wire._sources``.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from attrs import field, frozen
@@ -28,7 +31,7 @@ from numgenius_core._json.packings import Source, name_of, text_of
 from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import floor_second
 from numgenius_core.offer import Offer
-from numgenius_core.wire._cells import ColumnMap, check_map
+from numgenius_core.wire._cells import ROW, ColumnMap, check_map
 from numgenius_core.wire._kinds import OFFERS
 from numgenius_core.wire._moments import moment_in, told_by_end
 from numgenius_core.wire._records import API
@@ -44,6 +47,10 @@ if TYPE_CHECKING:
     from numgenius_core._tables import Number
 
 _NOTHING: Final[tuple[RuleViolation, ...]] = ()
+_NEXT_PART: Final = timedelta(minutes=2)
+_ALL_PARTS: Final = timedelta(minutes=30)
+_OfferKey = Callable[[Offer], object]
+"""What an offer is known by at several moments; ``None`` where its document does not tell."""
 
 
 @frozen(kw_only=True)
@@ -104,7 +111,7 @@ def read_offers(
 
     JSON as the marketplace prints it, one record a line, snapshots, and tables with a header; as
     UTF-8 or UTF-16, plain or packed by gzip, bz2 or xz. Of a document with several snapshots, the
-    latest is read.
+    latest is read; :func:`read_snapshots` says what is one snapshot.
 
     Args:
         source: A ``Path``, the document as text or bytes, or a binary stream. Text is never a path.
@@ -151,8 +158,12 @@ def read_snapshots(
 ) -> tuple[Reading, ...]:
     r"""Return each snapshot of a document, the earliest first.
 
-    A document has several if its records, or the lists that they stand in, say different times and
-    an offer comes twice; a table that was collected over some minutes is one, of its latest time.
+    Each time that records, or the lists that they stand in, say is a snapshot. A search that was
+    collected over some minutes is one all the same, of its latest time: if each of its times is at
+    most two minutes after the one before, all of them lie within half an hour, and no offer is
+    there at two of them. An offer is known by its id; where that is the number of the row (``"#"``
+    in ``columns``), by its machine, model and size; where the machine is one too, by nothing. What
+    says no time belongs to the latest.
 
     Args:
         source: As of :func:`read_offers`, and so are the others.
@@ -228,7 +239,7 @@ def _snapshots(
         raise InvalidDocument(name, bad)
     for moment, snapshot in found.items():
         snapshot.at = moment_in(moment, naive)
-    return _in_order(list(found.values())), name
+    return _in_order(list(found.values()), _offer_key(known)), name
 
 
 def _read_all(
@@ -255,27 +266,69 @@ def _read_all(
         yield raw, offer, ()
 
 
-def _in_order(found: list[_Snapshot]) -> list[_Snapshot]:
-    """Return snapshots in order of time, or one of all if they are the parts of one."""
-    if len(found) < 2:
-        return found or [_Snapshot()]
-    timed = [each for each in found if each.at is not None]
-    numbers = [offer.id for each in found for offer in each.offers]
-    if len(set(numbers)) == len(numbers) or len(timed) < 2:
-        whole = _Snapshot(max((each.at for each in timed if each.at), default=None))
-        for each in found:
-            whole.offers += each.offers
-            whole.faults += each.faults
-            whole.skipped += each.skipped
-        return [whole]
-    by_time: dict[datetime | None, _Snapshot] = {}
+def _in_order(found: list[_Snapshot], offer_of: _OfferKey) -> list[_Snapshot]:
+    """Return snapshots in order of time, those together that are parts of one."""
+    timed = [each.at for each in found if each.at is not None]
+    if len(set(timed)) < 2:
+        return [_joined(found, max(timed, default=None))]
+    by_time: dict[datetime, list[_Snapshot]] = {}
     for each in found:  # "…Z" and "…+00:00" are one time, and what has none goes to the latest
-        at = each.at or max(t.at for t in timed if t.at)
-        into = by_time.setdefault(at, _Snapshot(at))
-        into.offers += each.offers
-        into.faults += each.faults
-        into.skipped += each.skipped
-    return [by_time[at] for at in sorted(at for at in by_time if at is not None)]
+        by_time.setdefault(each.at or max(timed), []).append(each)
+    moments = [_joined(by_time[at], at) for at in sorted(by_time)]
+    whole: list[_Snapshot] = []
+    for run in _runs(moments):
+        one = len(run) > 1 and _is_one(run, offer_of)
+        whole += [_joined(run, run[-1].at)] if one else run
+    return whole
+
+
+def _joined(parts: Iterable[_Snapshot], at: datetime | None) -> _Snapshot:
+    whole = _Snapshot(at)
+    for each in parts:
+        whole.offers += each.offers
+        whole.faults += each.faults
+        whole.skipped += each.skipped
+    return whole
+
+
+def _runs(moments: Iterable[_Snapshot]) -> Iterator[list[_Snapshot]]:
+    """Return moments in runs: those that follow their neighbours closely."""
+    run: list[_Snapshot] = []
+    for each in moments:
+        if run and _between(run[-1], each) > _NEXT_PART:
+            yield run
+            run = []
+        run.append(each)
+    yield run
+
+
+def _between(one: _Snapshot, later: _Snapshot) -> timedelta:
+    assert one.at is not None
+    assert later.at is not None
+    return later.at - one.at
+
+
+def _is_one(run: Sequence[_Snapshot], offer_of: _OfferKey) -> bool:
+    """Return whether moments are parts of one snapshot: soon over, and no offer comes twice."""
+    if _between(run[0], run[-1]) > _ALL_PARTS:
+        return False
+    seen: set[object] = set()
+    for each in run:
+        keys = {offer_of(offer) for offer in each.offers} - {None}  # a moment may have equal rows
+        if not seen.isdisjoint(keys):
+            return False
+        seen |= keys
+    return True
+
+
+def _offer_key(columns: ColumnMap | None) -> _OfferKey:
+    """Return what tells offers of two moments apart: the number of a row says nothing of them."""
+    known = columns or {}
+    if ROW not in (known.get("id"), known.get("offer_id")):
+        return lambda offer: offer.id
+    if known.get("machine_id") == ROW:
+        return lambda _: None
+    return lambda offer: (offer.machine, offer.gpu_name, offer.gpus)
 
 
 def _other_faults(
