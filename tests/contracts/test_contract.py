@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from attrs import evolve
 from attrs.exceptions import FrozenInstanceError
 from hypothesis import given, strategies as st
 
+from market_world import ANN, BOB, START, world
+from numgenius_core.billing import History, Moved
 from numgenius_core.contracts import (
     NEXT,
     Contract,
@@ -28,6 +31,7 @@ from numgenius_core.errors import IllegalMove, RuleViolation, WrongType
 from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, Mode, PriceTerms
+from numgenius_core.market import commands as c
 from numgenius_core.offer import Block
 from numgenius_core.rates import PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.sla import Cover, Promise, SlaTerms
@@ -416,6 +420,54 @@ class TestOccupancy:
         bidder = contract(1, mode=Mode.INTERRUPTIBLE, bid=PerHour(1))
         assert occupancy([bidder, contract(2)], 2, span(0, 1)) == (((span(0, 1), 2),),) * 2
 
+    def test_nor_does_a_hosts_free_test(self) -> None:
+        """DOMAIN 13: it "takes GPUs like its default job: below every bid"."""
+        test = contract(1, client=HOST)
+        assert test.is_free_test
+        assert occupancy([test, contract(2, 3, 5)], 2, span(0, 9)) == (((span(3, 5), 2),),) * 2
+        with pytest.raises(RuleViolation, match="slot 0 free of contract 1"):
+            occupancy([evolve(test, billed_test=True), contract(2)], 2, span(0, 9))
+
+    def test_a_history_tells_what_was_released(self) -> None:
+        """Stopping "releases the GPUs", and so does a client who leaves early."""
+        facts = [(0, "LOADED"), (2, "STOPPED"), (4, "STARTED"), (5, "RESUMED"), (7, "DESTROYED")]
+        lived = History(
+            contract=contract(1),
+            facts=[Moved(at=EPOCH + day * DAY, event=InstanceEvent[what]) for day, what in facts],
+        )
+        meanwhile, afterwards = contract(2, 2, 4), contract(3, 8, 12)
+        row = ((span(0, 2), 1), (span(2, 4), 2), (span(5, 7), 1), (span(8, 12), 3))
+        assert occupancy([lived, afterwards, meanwhile], 2, span(0, 20)) == (row, row)
+        assert occupancy([lived], 2, span(1, 6))[0] == ((span(1, 2), 1), (span(5, 6), 1))
+        said = "contract 2: need slot 0 free of contract 1 .a history tells of a contract that"
+        with pytest.raises(RuleViolation, match=said):
+            occupancy([lived.contract, meanwhile], 2, span(0, 20))
+
+    def test_a_history_goes_on_as_agreed(self) -> None:
+        assert occupancy([History(contract=contract(1))], 2, span(0, 20))[1] == ((span(0, 10), 1),)
+        endless = History(contract=contract(1, 0, None))
+        assert occupancy([endless], 2, span(0, 20))[1] == ((span(0, 20), 1),)
+        stopped = Moved(at=EPOCH + DAY, event=InstanceEvent.STOPPED)
+        rested = History(contract=contract(1, 0, None), facts=[stopped])
+        assert occupancy([rested], 2, span(0, 20))[1] == ((span(0, 1), 1),)
+        at_once = History(contract=contract(1), facts=[evolve(stopped, at=EPOCH)])
+        assert occupancy([at_once], 2, span(0, 20)) == ((), ())
+
+    def test_a_machine_of_a_market_can_be_asked(self) -> None:
+        w = world(2)
+        test, first = w.rent(2, by=AccountId("host")), w.rent(1)
+        w.do(c.Stop(by=ANN, contract=first), 60)
+        second, bid = w.rent(1, by=BOB, at=120), w.rent(1, 1, bid="0.5")
+        w.do(c.Destroy(by=BOB, contract=second), 180)
+        third = w.rent(1, by=BOB, at=240)
+        assert [w.state(each) for each in (test, first, third, bid)] == [
+            "paused", "stopped", "running", "running",
+        ]  # fmt: skip
+        there = [*w.market.machine(MACHINE.id).in_order(), *w.archive.values()]
+        hour = Interval(START, START + timedelta(hours=1))
+        rows = occupancy([each.history for each in there], 2, hour)
+        assert [[number for _, number in row] for row in rows] == [[first, second, third], []]
+
     def test_what_lies_outside_the_period_is_not_seen(self) -> None:
         made = [contract(1, 0, 2), contract(2, 5, 9), contract(3, 7, None)]
         assert occupancy(made, 2, span(2, 5)) == ((), ())
@@ -430,7 +482,13 @@ class TestOccupancy:
             ([contract(1)], 1, "contract 1: need slots below 1"),
             ([], 0, "gpus: need a whole number from 1 to 4,096"),
             ([], 10**9, "gpus: need a whole number from 1 to 4,096"),
-            ([contract(1), None], 4, "contracts[1]: need a Contract"),
+            ([contract(1), None], 4, "contracts[1]: need a Contract or the History of its"),
+            ([SimpleNamespace(contract=contract(1))], 4, "contracts[0]: need a Contract or the"),
+            (
+                [contract(1), contract(2, 1, machine=MachineId(2))],
+                4,
+                "need a contract of machine 1",
+            ),
         ],
     )
     def test_what_cannot_be(self, made: list[Contract], gpus: int, need: str) -> None:

@@ -15,6 +15,7 @@ from market_model import Deal, Model, Rig, Window, cut
 from market_world import START, second
 from model_parts import NEVER, Refused
 from numgenius_core.billing import statement, volume_statement
+from numgenius_core.contracts import occupancy
 from numgenius_core.contracts.contract import is_later
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
@@ -463,6 +464,7 @@ class CheckedMarket(RuleBasedStateMachine):
         market, at = self.market, second(self.at + 1)
         self._check_as_a_batch()
         self._check_what_is_gone()
+        self._check_who_held_what(at)
         half = len(self.events) // 2
         assert replay(self.events[half:], replay(self.events[:half])) == market
         assert market_from_json(market_to_json(market)) == market
@@ -507,6 +509,20 @@ class CheckedMarket(RuleBasedStateMachine):
                 paid = [at for free, at in mine if not free]
                 told = [at for each in parts if (at := getattr(each, field)) is not None]
                 assert max(told, default=None) == max(paid, default=None)
+
+    def _check_who_held_what(self, at: datetime) -> None:
+        """The histories of a machine never put two on one GPU, and say who holds it now."""
+        moved = {event.contract for event in self.events if isinstance(event, e.ContractMoved)}
+        there = [*self._instances().values(), *self.archive.values()]
+        for number, machine in self.market.machines.items():
+            mine = [each for each in there if each.contract.machine == number]
+            since = at if moved & {each.id for each in mine} else START
+            period = Interval(since, at + timedelta(seconds=1))
+            rows = occupancy([each.history for each in mine], machine.machine.gpus, period)
+            holders = [each.contract for each in mine if each.holds]
+            for slot, row in enumerate(rows):
+                now = [each.id for each in holders if slot in each.block.slots]
+                assert [contract for when, contract in row if at in when] == now
 
     def _check_as_a_batch(self) -> None:
         """All commands in one batch, those that were refused among them, lead to the same."""
