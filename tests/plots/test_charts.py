@@ -342,6 +342,20 @@ class TestTimeline:
         hatches = {each.patches[0].get_hatch() for each in drawn.containers}
         assert len(hatches) == 3
 
+    def test_a_hosts_free_test_is_none_of_the_modes(self) -> None:
+        """DOMAIN 13: it "takes GPUs like its default job", so it is paused under a client."""
+        test = evolve(contract(1, range(2), 0, 5), client=MACHINE.host)
+        drawn: Any = machine_timeline(MACHINE, [test, contract(2, range(1), 2, 5)], days(0, 9))
+        spans = {key: [bar[:2] for bar in found] for key, found in bars(drawn).items()}
+        assert spans == {
+            ("host's free test", 0): [(0, 5)],
+            ("host's free test", 1): [(0, 5)],
+            ("on demand", 0): [(2, 5)],
+        }
+        assert len({each.patches[0].get_hatch() for each in drawn.containers}) == 2
+        legend = [text.get_text() for text in drawn.get_legend().get_texts()]
+        assert sorted(legend) == ["free", "host's free test", "on demand"]
+
     def test_the_time_is_utc(self) -> None:
         drawn: Any = machine_timeline(MACHINE, [], days(0, 9))
         assert drawn.get_xlim() == (date2num(T0), date2num(T0 + 9 * DAY))

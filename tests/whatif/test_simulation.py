@@ -11,6 +11,7 @@ import pytest
 from attrs import evolve
 
 from effort import up_to
+from market_world import BOB, world
 from numgenius_core.billing import LineKind, statement
 from numgenius_core.billing.history import Moved
 from numgenius_core.billing.metering import GPU
@@ -515,6 +516,18 @@ class TestTheBookkeepingIsTheStatements:
         assert outcome.unserved == 0
         again = evolve(wide, demand=recorded(outcome.histories, wide.horizon))
         assert simulate(again).revenue == outcome.revenue
+
+    def test_a_hosts_free_test_is_no_request(self) -> None:
+        """G10: a host tests its own machine by a free instance: no client, no money."""
+        w = world(2)
+        test, client = w.rent(1, 1, by=AccountId("host")), w.rent(1, by=BOB, at=60)
+        assert [w.state(each) for each in (test, client)] == ["running", "running"]
+        histories = [w.instance(each).history for each in (test, client)]
+        hour = Interval(histories[0].contract.start, w.now + HOUR)
+        (request,) = recorded(histories, hour).requests
+        assert (request.after, request.seconds) == (60, 3_600)
+        paid = evolve(histories[0], contract=evolve(histories[0].contract, billed_test=True))
+        assert len(recorded([paid], hour).requests) == 1  # as any rental
 
 
 class TestAKnownAnswer:

@@ -271,7 +271,8 @@ def occupancy(
     """Return the GPU-seconds that contracts held on each machine within a period.
 
     Args:
-        frame: Contracts, a row each.
+        frame: Contracts, a row each: those that hold GPUs. Interruptibles and a host's free tests
+            hold none.
         period: The time that is looked at.
         machine: Column of the machine's id.
         gpus: Column of the number of GPUs held.

@@ -24,6 +24,7 @@ _MODES: Final = {
     Mode.RESERVED: ("reserved", 2, "//"),
     Mode.INTERRUPTIBLE: ("interruptible", 1, ".."),
 }
+_FREE_TEST: Final = ("host's free test", 3, "\\\\")
 
 
 def machine_timeline(
@@ -37,8 +38,9 @@ def machine_timeline(
 ) -> Axes:
     """Draw who holds which GPU when, the maintenance windows, and the free time.
 
-    Contracts that hold the same GPU at the same time, as bids may, share its row. A thin line is
-    time in which no contract holds the GPU; an arrow is a contract without end.
+    Contracts that hold the same GPU at the same time, as bids and a host's free test may, share its
+    row, each from its start to its end as agreed. A thin line is time in which no contract is there
+    for the GPU; an arrow is a contract without end.
 
     Args:
         machine: The machine whose GPUs are the rows.
@@ -153,7 +155,7 @@ def _draw_contract(
     axes: Axes, look: Look, contract: Contract, within: Interval, band: int, bands: int
 ) -> None:
     """Draw a bar in the row of each GPU of a contract, with its number."""
-    name, colour, hatch = _MODES[contract.mode]
+    name, colour, hatch = _FREE_TEST if contract.is_free_test else _MODES[contract.mode]
     first, last = _days(
         Interval(max(contract.start, within.start), min(_end(contract), within.end))
     )

@@ -208,8 +208,9 @@ def recorded(histories: Iterable[History], horizon: Interval) -> Trace:
 
     Each wants its GPUs for as long as they ran within the horizon, in its mode, with its bid and
     its disk. No history says what a client would have paid at most, so each pays any price; none
-    asks that the listing lasts. Rentals that began before the horizon, and those that never ran in
-    it, are left out.
+    asks that the listing lasts. Rentals that began before the horizon, those that never ran in it,
+    and a host's free tests of its own machine (G10), which nobody wanted and nobody paid, are left
+    out.
 
     Args:
         histories: What happened to each instance, as billing reads it.
@@ -238,7 +239,7 @@ def recorded(histories: Iterable[History], horizon: Interval) -> Trace:
         check_kind(history, History, f"histories[{index}]")
         contract = history.contract
         ran = _ran(history, horizon)
-        if ran and contract.start in horizon:
+        if ran and contract.start in horizon and not contract.is_free_test:
             request = Request(
                 after=total_seconds(horizon.start, contract.start),
                 gpus=contract.block.size,
