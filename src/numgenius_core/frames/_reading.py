@@ -11,7 +11,7 @@ Limits are checked on these: the dearest price with the longest stay, also if no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import narwhals.stable.v2 as nw
@@ -21,6 +21,7 @@ from numgenius_core._numbers import PICO
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.frames._exact import ExactFrame, Number, Value
 from numgenius_core.frames._kinds import MOST_FLOAT_DOLLARS, Kind
+from numgenius_core.frames._names import Frame
 from numgenius_core.frames.columns import Named, as_column
 
 _EXACT_FLOAT: Final = 2**53
@@ -118,9 +119,10 @@ class Reading:
         column = as_column(need.source, need.path)
         dtype = self._schema[column.name]
         if not (dtype.is_integer() or dtype.is_float()):
-            if not self._has_nothing(column.name, dtype):
+            if not has_nothing(self._exact, column.name, dtype):
                 text = f"column {column.name!r} of {dtype}"
                 raise WrongType(need.path, "a column of floats or integers", text)
+            self._exact.frame = as_floats(self._exact.frame, [column.name])
             dtype = nw.Float64()
         unit = column.unit or need.kind.default[dtype.is_integer()]
         factor = need.kind.units.get(unit)
@@ -139,16 +141,6 @@ class Reading:
             factor=factor,
             parts=need.kind.parts.get(unit, 1),
         )
-
-    def _has_nothing(self, name: str, dtype: Any) -> bool:
-        """Return whether a column without a type holds nulls only, and make it one of floats."""
-        if not isinstance(dtype, (nw.Unknown, nw.Object, nw.String)):
-            return False
-        values = (~nw.col(name).is_null()).cast(nw.Int64).sum()
-        if ask(self._exact, {"values": values})["values"]:
-            return False
-        self._exact.frame = self._exact.frame.with_columns(nw.col(name).cast(nw.Float64))
-        return True
 
     def _shared(self, whole: Number, gpus: Value) -> Value:
         """Return a price of several GPUs as a multiple of one's, which is rounded half-even."""
@@ -211,6 +203,19 @@ class Reading:
             return exact.let(one * gpus) if need.each else one
         whole = exact.keep(_floor(found.raw * float(found.factor) + 0.5).as_int())
         return self._shared(whole, gpus) if need.each else whole
+
+
+def has_nothing(exact: ExactFrame, name: str, dtype: Any) -> bool:
+    """Return whether a column without a type holds nulls only."""
+    if not isinstance(dtype, (nw.Unknown, nw.Object, nw.String)):
+        return False
+    values = (~nw.col(name).is_null()).cast(nw.Int64).sum()
+    return not ask(exact, {"values": values})["values"]
+
+
+def as_floats(frame: Frame, names: Iterable[str]) -> Frame:
+    """Return a frame with columns of nulls as columns of floats."""
+    return frame.with_columns(*(nw.col(name).cast(nw.Float64) for name in names))
 
 
 def _is_number(source: object) -> bool:

@@ -26,6 +26,7 @@ from numgenius_core._terms import DEFAULT_SPREAD, NO_FLOOR
 from numgenius_core.bids.priority import Claim, Rank, resolve_fleet
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.frames._exact import INT64, STEPS_PER_NANO, ExactFrame, Number, column
+from numgenius_core.frames._joining import join
 from numgenius_core.frames._kinds import DISK, GPUS, INSTANT, NUMBER, PRICE, Kind
 from numgenius_core.frames._names import NativeT, as_frame, check_name, refuse_taken
 from numgenius_core.frames._reading import Input, Reading, names_of, plain
@@ -145,6 +146,9 @@ def slices(
 ) -> NativeT:
     """Return a row for each offer of each machine, with the machine's columns.
 
+    In memory they come in the order of the machines, and of the offers of each as
+    :func:`numgenius_core.gpus.blocks` has them; a lazy frame promises no order.
+
     Args:
         frame: Machines, a row each.
         gpus: Column of the number of GPUs of the machine.
@@ -164,11 +168,11 @@ def slices(
     >>> import pyarrow as pa
     >>> from numgenius_core.frames import slices
     >>> machines = pa.table({"machine_id": [7], "num_gpus": [4], "min_gpu": [2]})
-    >>> for row in slices(machines).sort_by("offer_start").to_pylist():
+    >>> for row in slices(machines).to_pylist():
     ...     print(row["offer_gpus"], row["offer_start"])
-    4 0
     2 0
     2 2
+    4 0
     """
     check_kind(prefix, str, "prefix")
     exact = ExactFrame(frame)
@@ -189,7 +193,7 @@ def slices(
         )
     keyed = nw.from_native(exact.finish({f"__numgenius_{k}": v for k, v in read.values.items()}))
     cuts = _cuts(keyed, powers_only, observed, names[0], names[1])
-    joined = keyed.join(table_like(keyed, cuts), on=list(_KEYS), how="inner")
+    joined = join(keyed, table_like(keyed, cuts), list(_KEYS), "inner")
     cut: NativeT = _priced(
         joined.to_native(), exact.columns, names, price is not None, disk is not None
     )

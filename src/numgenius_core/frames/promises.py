@@ -23,6 +23,7 @@ from numgenius_core._numbers import PICO
 from numgenius_core._terms import Promise, reliability_of
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.frames._exact import STEPS_PER_NANO, ExactFrame, Number, Value
+from numgenius_core.frames._joining import join
 from numgenius_core.frames._kinds import PRICE
 from numgenius_core.frames._names import (
     PREFIX,
@@ -33,7 +34,14 @@ from numgenius_core.frames._names import (
     refuse_taken,
     some_of,
 )
-from numgenius_core.frames._reading import Input, Reading, nullable, plain
+from numgenius_core.frames._reading import (
+    Input,
+    Reading,
+    as_floats,
+    has_nothing,
+    nullable,
+    plain,
+)
 from numgenius_core.frames.columns import Column, as_column
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules, expected_credit
 from numgenius_core.sla.terms import SlaTerms
@@ -42,7 +50,6 @@ from numgenius_core.units import Exact
 _MILLION: Final = 10**6
 _MOST: Final = 2_000
 _RESULTS: Final = ("fee_per_hour", "expected_credit", "fee_factor")
-_ROW: Final = f"{PREFIX}row"
 _Key = tuple[Any, ...]
 
 
@@ -132,22 +139,29 @@ def with_factors(
         if name not in names:
             raise RuleViolation(path, f"a column named {name!r}", "none")
     asked = None if isinstance(target, Column) else reliability_of(target, "target")
+    known = _with_numbers(frame, known, keys)
     factors = _factors(_distinct(known, keys), asked, rules, credit=credit)
     high, low = f"{PREFIX}fee_high", f"{PREFIX}fee_low"
     greatest = max((each[high] * _MILLION + each[low] for each in factors.values()), default=0)
-    return _joined(frame, keys, factors), greatest
+    return _joined(known.to_native(), keys, factors), greatest
 
 
 # -- the promises of a frame -------------------------------------------------------------------
 
 
-def _distinct(known: Frame, keys: list[str]) -> list[_Key]:
-    """Return each claim and spread (and target) that stands in the frame."""
+def _with_numbers(frame: Any, known: Frame, keys: list[str]) -> Frame:
+    """Return the frame with its claims, spreads and targets as numbers, where all are null too."""
     schema = known.collect_schema()
-    for name in keys:
-        if not schema[name].is_numeric():
+    others = [name for name in dict.fromkeys(keys) if not schema[name].is_numeric()]
+    for name in others:
+        if not has_nothing(ExactFrame(frame), name, schema[name]):
             text = f"column {name!r} of {schema[name]}"
             raise WrongType(name, "a column of numbers", text)
+    return as_floats(known, others) if others else known
+
+
+def _distinct(known: Frame, keys: list[str]) -> list[_Key]:
+    """Return each claim and spread (and target) that stands in the frame."""
     few: Any = known.select(*dict.fromkeys(keys)).unique().head(_MOST + 1)
     rows = few.collect() if isinstance(few, nw.LazyFrame) else few
     cells = [dict(zip(rows.columns, map(plain, row), strict=True)) for row in rows.iter_rows()]
@@ -195,24 +209,19 @@ def _joined(native: Any, keys: list[str], factors: Mapping[_Key, Mapping[str, in
         f"{PREFIX}{name}_{half}" for name in ("fee", "credit") for half in ("high", "low")
     ]
 
-    def join(part: Any) -> Any:
+    def with_halves(part: Any) -> Any:
         frame = nw.from_native(part)
         on = list(dict.fromkeys(keys))
         # The table is made of the frame's own promises, so it is of the frame's own engine.
         table = frame.select(*on).unique().with_columns(**_columns(keys, factors, halves))
-        kind = frame.implementation
-        # Joins of PyArrow keep no order, those of Polars promise none.
-        if kind.is_pyarrow() or (kind.is_polars() and isinstance(frame, nw.DataFrame)):
-            indexed = frame.with_row_index(_ROW)
-            return indexed.join(table, on=on, how="left").sort(_ROW).drop(_ROW).to_native()
-        made = frame.join(table, on=on, how="left").to_native()
-        if kind.is_pandas_like():
+        made = join(frame, table, on, "left").to_native()
+        if frame.implementation.is_pandas_like():
             made.index = part.index  # rows are found by label there, and a join forgets them
         return made
 
     if as_frame(native).implementation.is_dask():
-        return native.map_partitions(join, meta=join(native._meta))
-    return join(native)
+        return native.map_partitions(with_halves, meta=with_halves(native._meta))
+    return with_halves(native)
 
 
 def _columns(
