@@ -119,8 +119,9 @@ class TestOneModeForAll:
                 assert [got[f"quote_{name}"] for name in wanted] == [None] * 3
                 continue
             want = quote(offer, stay, mode=mode, **usage, **more)
-            for name in wanted:
+            for name in ("total", "fee"):
                 assert got[f"quote_{name}"] == cases.nanos(getattr(want, name).to_decimal())
+            assert got["quote_payout"] + got["quote_fee"] == got["quote_total"]
 
     def test_a_bid_left_out_is_the_lowest(self, engine: str) -> None:
         priced = frames.quote(make(engine, [ROW]), HOUR, mode=Mode.INTERRUPTIBLE)
@@ -192,15 +193,21 @@ class TestOneModeForAll:
     @given(
         _many(st.integers(0, 10**18)), st.fractions(0, Fraction(99, 100), max_denominator=10_000)
     )
-    def test_a_payout_is_the_scaled_amount(
+    def test_a_payout_is_what_the_scaled_fee_leaves(
         self, engine: str, paid: list[int], fee: Fraction
     ) -> None:
         rows = [{"i": number, "paid": nanos} for number, nanos in enumerate(paid)]
         for got in read(frames.payout(make(engine, rows), "paid", fee)):
             amount = Money.from_ticks(got["paid"] * TICKS_PER_NANO)
-            host = amount.scaled(1 - fee)
-            assert got["host_payout"] == cases.nanos(host.to_decimal())
-            assert got["host_fee"] == cases.nanos((amount - host).to_decimal())
+            assert got["host_fee"] == cases.nanos(amount.scaled(fee).to_decimal())
+            assert got["host_payout"] + got["host_fee"] == got["paid"]
+
+    def test_parts_of_an_odd_amount_add_up(self, engine: str) -> None:
+        rows = [{"i": number, "paid": paid} for number, paid in enumerate([1, 3, 5, 0, None])]
+        found = sorted(read(frames.payout(make(engine, rows), "paid", "0.5")), key=lambda r: r["i"])
+        assert [(row["host_payout"], row["host_fee"]) for row in found] == [
+            (1, 0), (1, 2), (3, 2), (0, 0), (None, None),
+        ]  # fmt: skip
 
 
 @every_engine
@@ -447,8 +454,9 @@ class TestRefusals:
         )
         want = quote(offer, stay, **used)
         (got,) = read(native)
-        for name in wanted:
+        for name in ("total", "fee"):
             assert got[f"quote_{name}"] == cases.nanos(getattr(want, name).to_decimal())
+        assert got["quote_payout"] + got["quote_fee"] == got["quote_total"]
         with pytest.raises(RuleViolation, match="per_hour"):
             frames.quote(make(engine, [row]), timedelta(seconds=1), **used)
 

@@ -249,7 +249,7 @@ def scalar_stay(row: dict[str, Any], mode: Mode) -> dict[str, int | None]:
         **{name: lines.get(name, 0) for name in LINES},
         "total": int(found.total.to_decimal(9).scaleb(9)),
         "per_hour": int(found.per_hour(9).scaleb(9)),
-        "payout": int(found.payout.to_decimal(9).scaleb(9)),
+        "payout": int((found.total.to_decimal(9) - found.fee.to_decimal(9)).scaleb(9)),
         "fee": int(found.fee.to_decimal(9).scaleb(9)),
     }
 

@@ -151,7 +151,7 @@ def _scalar_results(cells: tuple[tuple[str, Any], ...]) -> dict[str, int | None]
         **{kind.value: lines.get(kind.value, 0) for kind in QuotePart},
         "total": nanos(priced.total.to_decimal()),
         "per_hour": nanos(priced.per_hour(9)),
-        "payout": nanos(priced.payout.to_decimal()),
+        "payout": nanos(priced.total.to_decimal()) - nanos(priced.fee.to_decimal()),
         "fee": nanos(priced.fee.to_decimal()),
         "gpu_per_hour": nanos(price.to_decimal(9)),
         "deposit": None if priced.deposit is None else nanos(priced.deposit.to_decimal()),
@@ -246,8 +246,9 @@ def check_reservations(
         want: dict[str, int | None] = {
             kind.value: nanos(amount) for kind, amount in priced.rounded_lines()
         }
-        amounts = {name: getattr(priced, name) for name in ("total", "payout", "fee")}
+        amounts = {name: getattr(priced, name) for name in ("total", "fee")}
         want |= {name: nanos(amount.to_decimal()) for name, amount in amounts.items()}
+        want["payout"] = nanos(priced.total.to_decimal()) - nanos(priced.fee.to_decimal())
         want["deposit"] = None if priced.deposit is None else nanos(priced.deposit.to_decimal())
         if not is_told(row["price"], row["factor"], row["prepaid"]):
             want = dict.fromkeys(lines)

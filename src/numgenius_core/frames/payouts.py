@@ -1,6 +1,9 @@
 """What host and platform get of a column of amounts, and amounts in dollars.
 
 Rule (marketplace): the platform keeps its fee of what a client pays, and the host gets the rest.
+
+Our reading: the fee is rounded half-even to a nano-dollar, and the host gets what is left of the
+rounded total, so the two always add up.
 """
 
 from __future__ import annotations
@@ -28,13 +31,12 @@ def parts_of(fee: Share, read: Reading) -> tuple[Value, int]:
     return (read["fee"], SHARES) if isinstance(fee, Column) else fee
 
 
-def split(exact: ExactFrame, total: Pair, rounded: Value, part: Pair | None) -> tuple[Value, Value]:
-    """Return what host and platform get of a total, both carried, in nano-dollars."""
+def split(exact: ExactFrame, total: Value, part: Pair | None) -> tuple[Value, Value]:
+    """Return what host and platform get of a total in nano-dollars; ``part`` is carried."""
     if part is None:
-        return rounded, 0 * column(rounded)
-    # A nano-dollar is lent to the rest, so that it stays above zero.
-    host = (total[0] - part[0] - 1, exact.let(total[1] - part[1] + TICKS_PER_NANO))
-    return exact.nanos(host), exact.half_even(*part, TICKS_PER_NANO)
+        return total, 0 * column(total)
+    fee = exact.half_even(*part, TICKS_PER_NANO)
+    return total - fee, fee
 
 
 def scaled(exact: ExactFrame, amount: Pair, times: Value, parts: int) -> Pair:
@@ -55,7 +57,8 @@ def payout(
         amount: The column of what clients pay.
         fee: The platform's share of each amount. What is billed is split price by price, as
             :func:`quote` splits it: that may differ in the last nano-dollars.
-        prefix: What the names of the results, ``payout`` and ``fee``, begin with.
+        prefix: What the names of the results, ``payout`` and ``fee``, begin with. The fee is
+            rounded half-even to a nano-dollar, and the payout is the rest of the amount.
 
     Raises:
         WrongType: A column that holds no numbers.
@@ -77,8 +80,8 @@ def payout(
     read = Reading(exact, inputs)
     total, (taken, shares) = read["amount"], parts_of(platform, read)
     part = None if taken == 0 else exact.carried(scaled(exact, (total, 0), taken, shares))
-    host, rest = split(exact, (total, 0), total, part)
-    split_up: NativeT = exact.finish({prefix + "payout": host, prefix + "fee": rest})
+    host, kept = split(exact, total, part)
+    split_up: NativeT = exact.finish({prefix + "payout": host, prefix + "fee": kept})
     return split_up
 
 

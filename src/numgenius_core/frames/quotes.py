@@ -107,8 +107,8 @@ def quote(
         results: Which columns to add, each in nano-dollars: ``gpu``, ``discount``, ``forfeit``,
             ``storage``, ``upload``, ``download``, ``sla_fee`` (the lines: differences of rounded
             running totals, as :meth:`~numgenius_core.prices.Quote.rounded_lines` has them),
-            ``total``, ``per_hour``, ``payout``, ``fee``, ``gpu_per_hour`` (after the discount),
-            ``deposit``, and ``discount_rate`` in billionths.
+            ``total``, ``per_hour``, ``payout`` (``total`` less ``fee``), ``fee``, ``gpu_per_hour``
+            (after the discount), ``deposit``, and ``discount_rate`` in billionths.
         prefix: What the names of the results begin with.
 
     Raises:
@@ -347,7 +347,7 @@ def _answer(
         out["per_hour"] = _per_hour(exact, total, seconds)
     if {"payout", "fee"} & set(wanted):
         part = _platforms(given, fee, (full, price, paid), amounts.get("forfeit"))
-        out["payout"], out["fee"] = split(exact, total, out["total"], part)
+        out["payout"], out["fee"] = split(exact, out["total"], part)
     out["gpu_per_hour"] = price
     if "gpu_per_hour" in wanted:
         out["gpu_per_hour"] = exact.half_even(*exact.divide(price, STEPS_PER_NANO), STEPS_PER_NANO)

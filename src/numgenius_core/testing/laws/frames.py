@@ -32,9 +32,9 @@ Columns = Mapping[str, Sequence[Any]]
 
 _RESULTS: Final = ("total", "payout", "fee", "gpu_per_hour", "deposit")
 _SCALAR: Final = (
-    "a column holds what the scalar rule gives, rounded half-even to a nano-dollar; an offer that "
-    "is not for rent that way has null, and one reserved for less than $0.0000072 an hour after "
-    "the greatest discount"
+    "a column holds what the scalar rule gives, rounded half-even to a nano-dollar, and the payout "
+    "is the rest of the total after the fee; an offer that is not for rent that way has null, and "
+    "one reserved for less than $0.0000072 an hour after the greatest discount"
 )
 _NULLS: Final = "null and NaN are not known: every result that needs them is null"
 _ROWS: Final = "each row is quoted by itself: their order and their chunks are nothing"
@@ -176,10 +176,11 @@ def _scalar(row: Row) -> tuple[int | None, ...]:
         download=decimal_of(row["received"], 9),
         **more,
     )
+    total, fee = _nanos(priced.total.to_decimal()), _nanos(priced.fee.to_decimal())
     return (
-        _nanos(priced.total.to_decimal()),
-        _nanos(priced.payout.to_decimal()),
-        _nanos(priced.fee.to_decimal()),
+        total,
+        total - fee,
+        fee,
         _nanos(price.scaled(1 - priced.discount).to_decimal(9)),
         None if priced.deposit is None else _nanos(priced.deposit.to_decimal()),
     )
