@@ -31,6 +31,7 @@ from numgenius_core.whatif import (
     best_price,
     break_even_floor,
     floor_against_power_cost,
+    simulate,
     sweep,
     vary,
     worth_of_discount,
@@ -45,6 +46,26 @@ FREE = Fraction(0)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compute in this process: questions this small are answered before another has begun."""
     monkeypatch.setattr("numgenius_core.whatif.sweeps._cores", lambda: 1)
+
+
+@pytest.mark.parametrize(
+    ("question", "tried"),
+    [
+        (best_price, PRICES[:2]),
+        (best_min_gpu, [1, 2]),
+        (worth_of_discount, ["0", "0.4"]),
+        (best_mix, [(1, 1), (1, 2)]),
+        (floor_against_power_cost, None),
+    ],
+)
+def test_each_run_of_an_answer_plays_again(question: Callable[..., Answer], tried: Any) -> None:
+    power = Power(price=PerKwh("0.30"), gpu_watts=250, idle_watts=80)
+    scenario = evolve(WEEK, power=power)
+    given = [] if tried is None else [tried]
+    found = question(scenario, *given, runs=2, seed=5).sweep
+    assert found.seeds == (5_000_000, 5_000_001)
+    for option, outcomes in zip(found.options, found.outcomes, strict=True):
+        assert outcomes == tuple(simulate(option.scenario, seed) for seed in found.seeds)
 
 
 def recorded(*requests: Request, **changes: Any) -> Scenario:

@@ -201,6 +201,20 @@ class TestASweep:
         for option, outcomes in zip(found.options, found.outcomes, strict=True):
             assert outcomes == tuple(simulate(option.scenario, 3_000_000 + run) for run in range(4))
 
+    def test_a_run_plays_again_by_its_seed(self, found: Sweep) -> None:
+        assert found.seeds == tuple(range(3_000_000, 3_000_004))
+        kept: dict[Any, Outcome] = {}
+        assert sweep(BY_PRICE, runs=4, seed=3, workers=1, kept=kept) == found
+        for option, outcomes in zip(found.options, found.outcomes, strict=True):
+            for seed, outcome in zip(found.seeds, outcomes, strict=True):
+                assert simulate(option.scenario, seed) == outcome == kept[option.scenario, seed]
+
+    @pytest.mark.parametrize("seeds", [(1,), range(5), (1, 2, 3, -4), (1, 2, 3, "4"), 7])
+    def test_seeds_are_one_for_each_run(self, found: Sweep, seeds: Any) -> None:
+        assert evolve(found, seeds=()).seeds == ()  # as one that is put together by hand
+        with pytest.raises(RuleViolation, match=r"sweep\.seeds"):
+            evolve(found, seeds=seeds)
+
     def test_each_option_has_the_same_number_of_runs(self, found: Sweep) -> None:
         for options, outcomes, path in (
             ((), (), "options"),

@@ -245,7 +245,8 @@ def simulate_promise(
         rental: The time of rental.
         rate: How often the machine fails, and for how long.
         runs: How many histories to draw, at most 10,000.
-        seed: Which histories; the same seed, the same answer.
+        seed: Which histories; the same seed, the same answer. Run r, from 0 on, is that of
+            ``simulate_outages(rental, rate, seed=seed * 10_000 + r)``.
         rules: The schedules; ours by default.
 
     Raises:

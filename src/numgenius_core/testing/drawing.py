@@ -97,7 +97,9 @@ def _sweeps(draw: st.DrawFn) -> Sweep:
     options = draw(st.lists(values(Option), min_size=1, max_size=2))
     runs = draw(st.integers(1, 2))
     each = st.lists(values(Outcome), min_size=runs, max_size=runs).map(tuple)
-    return Sweep(options=tuple(options), outcomes=tuple(draw(each) for _ in options))
+    outcomes = tuple(draw(each) for _ in options)
+    seeds = draw(st.sampled_from([range(runs), ()]))
+    return Sweep(options=tuple(options), outcomes=outcomes, seeds=tuple(seeds))
 
 
 @st.composite

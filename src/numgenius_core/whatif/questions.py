@@ -220,7 +220,8 @@ def best_price(
         measure: The figure whose mean is to be greatest.
         runs: Runs of each option; this and what follows is as of
             :func:`~numgenius_core.whatif.sweep`.
-        seed: Seed of the first run.
+        seed: Which clients, as for :func:`~numgenius_core.whatif.sweep`; ``answer.sweep.seeds``
+            says the seed of each run.
         workers: How many processes compute.
         executor: What computes instead of them.
         progress: What is told how far it is.
@@ -267,7 +268,8 @@ def best_min_gpu(
         measure: The figure whose mean is to be greatest.
         runs: Runs of each option; this and what follows is as of
             :func:`~numgenius_core.whatif.sweep`.
-        seed: Seed of the first run.
+        seed: Which clients, as for :func:`~numgenius_core.whatif.sweep`; ``answer.sweep.seeds``
+            says the seed of each run.
         workers: How many processes compute.
         executor: What computes instead of them.
         progress: What is told how far it is.
@@ -323,7 +325,8 @@ def best_mix(
         measure: The figure whose mean is to be greatest.
         runs: Runs of each option; this and what follows is as of
             :func:`~numgenius_core.whatif.sweep`.
-        seed: Seed of the first run.
+        seed: Which clients, as for :func:`~numgenius_core.whatif.sweep`; ``answer.sweep.seeds``
+            says the seed of each run.
         workers: How many processes compute.
         executor: What computes instead of them.
         progress: What is told how far it is.
@@ -408,7 +411,8 @@ def worth_of_discount(
         measure: The figure whose mean is to be greatest.
         runs: Runs of each option; this and what follows is as of
             :func:`~numgenius_core.whatif.sweep`.
-        seed: Seed of the first run.
+        seed: Which clients, as for :func:`~numgenius_core.whatif.sweep`; ``answer.sweep.seeds``
+            says the seed of each run.
         workers: How many processes compute.
         executor: What computes instead of them.
         progress: What is told how far it is.
@@ -508,7 +512,8 @@ def floor_against_power_cost(
         measure: The figure whose mean is to be greatest.
         runs: Runs of each option; this and what follows is as of
             :func:`~numgenius_core.whatif.sweep`.
-        seed: Seed of the first run.
+        seed: Which clients, as for :func:`~numgenius_core.whatif.sweep`; ``answer.sweep.seeds``
+            says the seed of each run.
         workers: How many processes compute.
         executor: What computes instead of them.
         progress: What is told how far it is.

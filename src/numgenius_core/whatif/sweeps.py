@@ -75,6 +75,11 @@ def _as_outcomes(given: Iterable[Iterable[Outcome]]) -> tuple[tuple[Outcome, ...
     return tuple(as_tuple(each, f"sweep.outcomes[{i}]") for i, each in enumerate(runs))
 
 
+def _as_seeds(given: Iterable[int]) -> tuple[int, ...]:
+    seeds = as_tuple(given, "sweep.seeds")
+    return tuple(whole_number(each, f"sweep.seeds[{i}]") for i, each in enumerate(seeds))
+
+
 @frozen(kw_only=True)
 class Sweep(Tabular):
     """What came of each option, run by run.
@@ -83,13 +88,16 @@ class Sweep(Tabular):
         options: The options, in the order asked for.
         outcomes: For each option the outcomes of its runs; run i of all options had the same
             clients.
+        seeds: The seed of each run: ``simulate(option.scenario, seed)`` plays it again. Empty where
+            nobody said.
 
     Raises:
-        RuleViolation: No option, or not as many runs of each, one or more.
+        RuleViolation: No option, or not as many runs of each, one or more; seeds that are not one
+            for each run.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import Interval, Listing, Machine, PerGpuHour, PriceTerms
-    >>> from numgenius_core.whatif import Request, Scenario, Trace, sweep, vary
+    >>> from numgenius_core.whatif import Request, Scenario, Trace, simulate, sweep, vary
     >>> monday = datetime(2026, 1, 5, tzinfo=UTC)
     >>> machine = Machine(id=7, host="hanna", gpu_name="A100", gpus=4)
     >>> listing = Listing(machine=machine, prices=PriceTerms(gpu=PerGpuHour("2.00")))
@@ -100,10 +108,13 @@ class Sweep(Tabular):
     >>> found = sweep(vary(scenario, price=prices), workers=1)
     >>> found.best("revenue").label
     'price 2.00'
+    >>> simulate(found.options[0].scenario, found.seeds[0]) == found.outcomes[0][0]
+    True
     """
 
     options: tuple[Option, ...] = field(converter=_as_options, repr=brief)
     outcomes: tuple[tuple[Outcome, ...], ...] = field(converter=_as_outcomes, repr=brief)
+    seeds: tuple[int, ...] = field(default=(), converter=_as_seeds, repr=brief)
 
     def __attrs_post_init__(self) -> None:
         for index, option in enumerate(self.options):
@@ -114,6 +125,9 @@ class Sweep(Tabular):
         if len(runs) != len(self.options) or not all(runs) or len({*runs}) > 1:
             need = f"as many runs of each of {len(self.options)} options, one or more"
             raise RuleViolation("sweep.outcomes", need, f"runs {runs}")
+        if self.seeds and len(self.seeds) != runs[0]:
+            need = f"one for each of {runs[0]} runs, or none"
+            raise RuleViolation("sweep.seeds", need, str(len(self.seeds)))
 
     def values(self, option: Option, measure: Measure = "profit") -> tuple[Fraction, ...]:
         """Return a figure of each run of an option, amounts in dollars.
@@ -242,14 +256,17 @@ def sweep(
         options: Variations of a scenario, such as :func:`~numgenius_core.whatif.vary` gives.
         runs: Runs of each option; 20 if left out, or 1 where all demand is recorded and no rival
             leaves anything to chance.
-        seed: Seed of the first run; another one gives other clients.
+        seed: Which clients, 0 to 1,000,000; another one gives others in every run. Run r, from 0
+            on, has the seed ``seed * 1_000_000 + r``: ``Sweep.seeds`` says them, and
+            ``simulate(option.scenario, seed)`` plays a run again.
         workers: How many processes compute. With 1, this process computes. If left out, it does so
             too, unless that takes more than a few seconds: then one for each core.
         executor: What computes instead of processes of our own; it is not shut down.
         progress: A function that is told how far it is, or ``True`` for a bar (extra ``rich``).
-        kept: Where each simulation is put as soon as it is done, and looked for before: the same
-            one given again goes on where an interruption (Ctrl-C, say) came. Any mapping that can
-            be changed does, such as a ``dict`` that is pickled.
+        kept: Where each simulation is put as soon as it is done, and looked for before, by its
+            scenario and the seed of its run: the same one given again goes on where an interruption
+            (Ctrl-C, say) came. Any mapping that can be changed does, such as a ``dict`` that is
+            pickled.
 
     Raises:
         RuleViolation: No option, no run, several runs of what was recorded (they would all be the
@@ -302,6 +319,7 @@ def sweep(
         outcomes=tuple(
             tuple(results[place, run] for run in range(count)) for place in range(len(known))
         ),
+        seeds=tuple(range(first, first + count)),
     )
 
 
