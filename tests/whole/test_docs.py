@@ -30,7 +30,9 @@ PAGES: Final = sorted(
     for path in (*DOCS.rglob("*.md"), *ROOT.glob("*.md"))
     if not {"_build", "notebooks"} & set(path.parts)
 )
-RULE_PAGES: Final = [path for path in PAGES if path.parent.name == "rules" and path.stem != "index"]
+RULE_PAGES: Final = [
+    path for path in PAGES if path.parent == DOCS / "rules" and path.stem != "index"
+]
 REFERENCE: Final = sorted((DOCS / "reference").glob("*.md"))
 SHOWN: Final = re.compile(
     r"^\.\. auto(\w+):: numgenius_core\.([\w.]+)\n((?:   .*\n)*)", re.MULTILINE
