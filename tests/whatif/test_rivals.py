@@ -144,7 +144,7 @@ class TestWhatItCosts:
         alone, dear, cheap = (found.estimate(one).mean for one in found.options)
         assert alone >= dear > cheap
         labels = [one.label for one in found.options]
-        assert labels == ["rivals none", "rivals 2", "rivals 3"]
+        assert labels == ["rivals none", "rivals #2", "rivals #3"]
 
     def test_the_rival_keeps_its_price_whatever_the_host_tries(self) -> None:
         theirs = (rival(price="0.38"),)

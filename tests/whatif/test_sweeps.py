@@ -109,7 +109,7 @@ class TestOptions:
         dear = [listing(price="0.90"), WEEK.listings[1]]
         options = vary(WEEK, min_gpu=[2], listings=[WEEK.listings, dear])
         labels = [option.label for option in options]
-        assert labels == ["min_gpu 2, listings 1", "min_gpu 2, listings 2"]
+        assert labels == ["min_gpu 2, listings #1", "min_gpu 2, listings #2"]
         assert options[1].value("listings") == tuple(dear)
         assert pickle.loads(pickle.dumps(options))[1].label == labels[1]
         by_hand = Option(values=(("listings", WEEK.listings),), scenario=WEEK)

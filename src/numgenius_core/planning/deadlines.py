@@ -6,7 +6,7 @@ Our reading of the bidding way: the client bids, waits while it is outbid, and r
 interruption adds ``restart`` to the work, for loading and what was lost, and that time is paid. It
 goes on *on demand* as soon as one more interruption would make it miss the deadline. (While it
 runs, the time that it can spare stays the same; waiting and restarts use it up.) It pays its own
-bid, as on this marketplace (G7), or the price of the series, as on a cloud's spot market. Storage
+bid, as on this marketplace, or the price of the series, as on a cloud's spot market. Storage
 is paid from start to finish, whatever runs.
 """
 
@@ -44,7 +44,7 @@ class Pays(Enum):
     """What a bidder pays while it runs."""
 
     BID = "its own bid"
-    """What it bid, as on this marketplace (hosting guide, G7)."""
+    """What it bid, as on this marketplace."""
     PRICE = "the price"
     """The price of the record, as on a cloud's spot market."""
 

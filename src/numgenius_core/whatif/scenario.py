@@ -204,7 +204,7 @@ class Option:
 
     @property
     def label(self) -> str:
-        """The values as text, such as ``price 2.50, min_gpu 2``; a fleet by its number."""
+        """The values as text, such as ``price 2.50, min_gpu 2``; the second fleet is ``#2``."""
         numbers = self._numbers or (0,) * len(self.values)
         pairs = zip(self.values, numbers, strict=True)
         texts = [f"{name} {_text(value, number)}" for (name, value), number in pairs]
@@ -231,7 +231,7 @@ def _text(value: object, number: int = 0) -> str:
         if not value:
             return "none"
         if all(isinstance(one, Listing) for one in value):
-            return str(number) if number else f"of {len(value)} machine(s)"
+            return f"#{number}" if number else f"of {len(value)} machine(s)"
         return "+".join(map(_text, value))
     if value is None:
         return "never"
@@ -314,8 +314,8 @@ def vary(scenario: Scenario, **values: Iterable[Any]) -> tuple[Option, ...]:
         **values: For each thing varied, its values: ``price`` and ``min_bid`` (of all machines,
             dollars per GPU-hour), ``min_gpu``, ``max_discount``, ``end`` (``None`` is never),
             ``mix`` (a ``min_gpu`` for each listing), ``listings`` or ``rivals`` (whole fleets; in
-            labels they are numbered in the order given). All but the last change the host's
-            machines alone.
+            labels they are numbered in the order given, ``rivals #2``). All but the last change
+            the host's machines alone.
 
     Raises:
         RuleViolation: A name that cannot be varied, no value, a value against the rules, or
