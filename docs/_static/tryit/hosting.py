@@ -384,7 +384,7 @@ class Simulation:
         clear = all(known.difference(best, one).is_clear for one in others)
         tail = "." if clear else "; others may do as well (more runs tell)."
         days = f"$ in {self.days} d (±: 95 %)"
-        head = ["$ per GPU-hour (* best)", f"profit {days}", f"revenue {days}", "rented"]
+        head = ["$ per GPU-hour (* best)", f"profit {days}", f"revenue {days}", "occupancy"]
         price = best.value("price")
         advice = f"Ask ${price} a GPU-hour"
         for end, which, wider in ((0, "lowest", "lower"), (-1, "highest", "higher")):

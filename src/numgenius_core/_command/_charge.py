@@ -56,7 +56,10 @@ def add(subparsers: Subparsers) -> None:
     charge.add_argument("--min-gpu", metavar="N", type=whole, default=1, help="smallest group")
     charge.add_argument("--min-bid", metavar="$", default="0", help="lowest bid, $/GPU-hour")
     charge.add_argument(
-        "--platform-fee", metavar="SHARE", default="0", help="the platform's share, such as 0.25"
+        "--platform-fee",
+        metavar="SHARE",
+        default="0",
+        help="the platform's share of a price, such as 0.25 (default 0)",
     )
     charge.add_argument("--kwh", metavar="$", help="price of electricity, $/kWh")
     charge.add_argument("--watts", metavar="W", type=whole, default=0, help="a GPU that computes")
@@ -103,7 +106,7 @@ def show(result: dict[str, Any], options: Namespace) -> None:
     profit = f"profit $ in {options.days} d"
     if options.runs > 1:
         profit += plain(" (±: 95 %)")
-    print_table(("$/GPU-hour (* best)", profit, "rented", "lost"), rows)
+    print_table(("$/GPU-hour (* best)", profit, "occupancy", "unserved"), rows)
     if options.kwh is None:
         print("No power price (--kwh): the profit is the payout.")
     print("Each run begins with an empty machine: long stays fill it slowly (more --days tell).")

@@ -76,7 +76,9 @@ def _add_promise(parser: ArgumentParser) -> None:
 
 
 def _add_platform_fee(parser: ArgumentParser) -> None:
-    parser.add_argument("--platform-fee", default="0", help="the platform's share of the price")
+    parser.add_argument(
+        "--platform-fee", default="0", help="the platform's share of the price (default 0)"
+    )
 
 
 def run(options: Namespace) -> dict[str, Any]:
