@@ -11,9 +11,10 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -45,6 +46,16 @@ from numgenius_core.plots import (
     sweep_heat_map,
 )
 from numgenius_core.sla import OutageRate, Promise, backtest, simulate_outages
+from numgenius_core.whatif import (
+    Demand,
+    LogNormal,
+    PerKwh,
+    Power,
+    Scenario,
+    Sweep,
+    sweep,
+    vary,
+)
 from numgenius_core.wire import read_sample
 
 TARGET: Final = Path("docs/pictures")
@@ -114,41 +125,45 @@ def ladder(style: Any) -> Any:
     return price_ladder(read_sample().offers, style=style)
 
 
-def heat(style: Any) -> Any:
-    """The discount of the curve, by factor and months."""
-    factors, months = ("0.1", "0.2", "0.3", "0.4", "0.5"), (1, 2, 3, 6, 12)
-    return sweep_heat_map(
-        [[100 * CurveSchedule(factor).discount(time) for time in months] for factor in factors],
-        rows=factors,
-        columns=months,
-        row_label="discount factor (of 1)",
-        column_label="time prepaid (months of 720 hours)",
-        value_label="discount (% of the GPU price)",
-        style=style,
+@cache
+def scenario() -> Scenario:
+    """Return the machine of ``docs/what-if.md``, of eight GPUs, and who comes in ten days."""
+    first = datetime(2026, 1, 1, tzinfo=UTC)
+    prices = PriceTerms(gpu=PerGpuHour("0.40"), min_bid=PerGpuHour("0.10"), platform_fee="0.25")
+    machine = Machine(id=MachineId(1), host=AccountId("me"), gpu_name="RTX 4090", gpus=8)
+    demand = Demand(
+        per_day=20,
+        sizes={1: 6, 2: 3, 4: 1, 8: 1},
+        stays=LogNormal("3", "1"),
+        modes={Mode.ON_DEMAND: 5, Mode.RESERVED: 1, Mode.INTERRUPTIBLE: 4},
+        limits=LogNormal("0.45", "0.4"),
+        bids=LogNormal("0.20", "0.4"),
     )
+    return Scenario(
+        listings=(Listing(machine=machine, prices=prices),),
+        demand=demand,
+        horizon=Interval(first, first + 10 * DAY),
+        power=Power(price=PerKwh("0.15"), gpu_watts=350, idle_watts=150),
+    )
+
+
+@cache
+def swept(*prices: str, sizes: tuple[int, ...] = ()) -> Sweep:
+    """Return the scenario at each price, with each ``min_gpu`` if there are some, in 20 runs."""
+    tried: dict[str, Any] = {"price": [PerGpuHour(price) for price in prices]}
+    options = vary(scenario(), **({"min_gpu": sizes} if sizes else {}), **tried)
+    return sweep(options, runs=20, workers=1)
+
+
+def heat(style: Any) -> Any:
+    """The profit of that machine, by ``min_gpu`` and price."""
+    return sweep_heat_map(swept("0.25", "0.35", "0.45", "0.55", sizes=(1, 2, 4, 8)), style=style)
 
 
 def revenue(style: Any) -> Any:
-    """Eight GPUs, twelve clients a month who pay up to what the GPU is worth to them."""
-    prices = [round(0.2 + 0.1 * step, 1) for step in range(10)]
-    means, intervals = [], []
-    for price in prices:
-        draw = random.Random(7)  # the same clients at each price
-        months = [
-            720 * price * min(8, sum(draw.gauss(0.7, 0.3) >= price for _ in range(12)))
-            for _ in range(40)
-        ]
-        half = 1.96 * stdev(months) / len(months) ** 0.5
-        means.append(fmean(months))
-        intervals.append((means[-1] - half, means[-1] + half))
-    return revenue_curve(
-        prices,
-        means,
-        intervals,
-        value_label="revenue ($ a month)",
-        interval_label="95 % interval",
-        style=style,
-    )
+    """What its clients pay, by price."""
+    prices = ("0.20", "0.25", "0.30", "0.35", "0.40", "0.45", "0.50", "0.55", "0.60")
+    return revenue_curve(swept(*prices), measure="revenue", style=style)
 
 
 def bids(style: Any) -> Any:

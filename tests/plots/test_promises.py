@@ -39,6 +39,9 @@ class TestTheSchedules:
             assert y == [100 * float(OUR_RULES.fee.factor(terms)) for terms in asked]
         x, y = (list(values) for values in below.lines[0].get_data())
         assert (y[0], y[-1]) == (100.0, 0.0)
+        # Two quantities, and an axis for each.
+        assert [each.get_xlabel() for each in axes] == ["target (%)", "blend of the day (%)"]
+        assert all(tick.label1.get_visible() for tick in above.xaxis.get_major_ticks())
         whole = 90 * PARTS // 100
         for blend, paid in zip(x, y, strict=True):
             parts = round(blend * PARTS / 100)
@@ -86,6 +89,18 @@ class TestABacktest:
             (0, -63),
             (-63, -21),
         ]
+
+    def test_where_nothing_was_credited_no_credit_is_named_and_no_legend_hides_a_fee(self) -> None:
+        history = UptimeHistory(rentals=(Interval(T0, T0 + 30 * DAY),))
+        axes: Any = sla_backtest(backtest(history, PerHour("3.50"), Promise("0.99"), target="0.95"))
+        above, below = axes
+        assert [text.get_text() for text in below.get_legend().get_texts()] == ["fee"]
+        assert len(below.patches) == 30
+        assert below.get_ylabel() == "fees ($); no credits"
+        below.figure.draw_without_rendering()
+        for each in (above, below):
+            inside = each.get_window_extent().padded(-1)
+            assert not each.get_legend().get_window_extent().overlaps(inside)
 
     def test_without_rental_there_is_nothing_to_draw(self) -> None:
         empty = backtest(UptimeHistory(rentals=()), PerHour(1), Promise("0.99"))

@@ -100,7 +100,10 @@ DRAWN: dict[str, Callable[[], Any]] = {
     ),
     "machine_timeline": timeline,
     "price_ladder": ladder,
-    "promise_schedules": lambda: (plots.promise_schedules(), ["target; blend of the day (%)"]),
+    "promise_schedules": lambda: (
+        plots.promise_schedules(),
+        ["target (%)", "blend of the day (%)"],
+    ),
     "revenue_curve": revenue,
     "sla_backtest": tried,
     "sweep_heat_map": heat,

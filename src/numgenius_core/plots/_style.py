@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Place = Literal["upper left", "lower right", "best"]
+Place = Literal["upper left", "lower right", "above", "beside"]
+"""Where a legend is: in the picture, where nothing else may be, or outside of it."""
 Number = int | float | Fraction | Decimal | Money | Rate
 """What can be drawn; it becomes a ``float``, as a picture needs no more."""
 
+_OUTSIDE: Final = {"above": ("lower left", (0, 1)), "beside": ("upper left", (1.01, 1))}
 AS_IT_IS: Final[dict[str, Any]] = {"parse_math": False}
 """Of each text of ours: many are names that strangers gave, and ``$`` begins no formula in them."""
 # What no XML, and so no SVG, can have: controls, halves of surrogate pairs, and no characters.
@@ -238,15 +240,17 @@ def ascending(values: object, path: str) -> list[float]:
     return numbers
 
 
-def legend_of(axes: Axes, look: Look, place: Place, *, outside: bool = False) -> None:
+def legend_of(axes: Axes, look: Look, place: Place) -> None:
     """Say what is what, each once."""
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(map(written, labels), handles, strict=True))
+    loc, corner = _OUTSIDE.get(place, (place, None))
     legend = axes.legend(
         list(unique.values()),
         list(unique.keys()),
-        loc=place,
-        bbox_to_anchor=(1.01, 1) if outside else None,
+        loc=loc,
+        bbox_to_anchor=corner,
+        ncols=len(unique) if place == "above" else 1,
         facecolor=look.paper,
         edgecolor=look.faint,
         labelcolor=look.ink,

@@ -295,8 +295,10 @@ def sweep_heat_map(
             colour = None if number is None else image.cmap((number - low) / ((high - low) or 1))
             _draw_cell(drawn, look, (j, i), number, colour)
             if best and number == high:
-                _frame(drawn, (j, i), edgecolor="#000000", linewidth=5, gid="best")
-                _frame(drawn, (j, i), edgecolor="#ffffff", linewidth=2)
+                # Of a cell at the edge half of the frame lies outside.
+                best_of: dict[str, Any] = {"clip_on": False, "zorder": 3}
+                _frame(drawn, (j, i), edgecolor="#000000", linewidth=5, gid="best", **best_of)
+                _frame(drawn, (j, i), edgecolor="#ffffff", linewidth=2, **best_of)
     drawn.set_xticks(range(len(heads)), labels_of(heads), **AS_IT_IS)
     drawn.set_yticks(range(len(names)), labels_of(names), **AS_IT_IS)
     name_axes(drawn, x=column_label, y=row_label)
@@ -417,7 +419,7 @@ def revenue_curve(
         y="mean ($)" if value_label is None else value_label,
     )
     drawn.yaxis.set_major_formatter("{x:,g}")
-    legend_of(drawn, look, "best")
+    legend_of(drawn, look, "above")
     return drawn
 
 
@@ -494,8 +496,8 @@ def bid_availability(
         if list_price is not None:
             drawn.axvline(list_price, color=look.ink, linestyle=":", label="on-demand price")
     if list_price is not None:
-        legend_of(first, look, "lower right")
-    legend_of(second, look, "lower right")
+        legend_of(first, look, "above")
+    legend_of(second, look, "above")
     if at[-1] > _FAR * at[0] > 0:  # one dear bid would press all others to the edge
         for drawn in (first, second, third):
             by_factor(drawn)

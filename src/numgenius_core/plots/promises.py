@@ -47,11 +47,11 @@ def promise_schedules(
     >>> from numgenius_core.plots import promise_schedules
     >>> above, below = promise_schedules(claim="0.99", target="0.95")
     >>> below.get_xlabel()
-    'target; blend of the day (%)'
+    'blend of the day (%)'
     """
     check_kind(rules, SlaRules, "rules")
     asked = SlaTerms(Promise(claim), target)
-    above, below = panels(axes, 2, style, (6.4, 5.2))
+    above, below = panels(axes, 2, style, (6.4, 5.8))
     look, top = look_of(style), asked.promise.claim
     least = max(Fraction(1, 100), 1 - 3 * (1 - asked.target))
     for spread, line, colour in zip(_SPREADS, _LINES, look.colours, strict=False):
@@ -63,7 +63,8 @@ def promise_schedules(
         label = f"spread {float(spread):g}"
         above.plot(at, shares, color=colour, linestyle=line, linewidth=2, label=label)
     above.set(ylim=(0, None))
-    name_axes(above, y=f"fee (% of the price), claim {float(top):.5g}")
+    name_axes(above, x="target (%)", y=f"fee (% of the price), claim {float(top):.5g}")
+    above.tick_params(labelbottom=True)  # of another quantity than the axis below
     legend_of(above, look, "upper left")
     low, whole = int(least * PARTS), asked.target_parts
     blends = [low + (PARTS - low) * point // _POINTS for point in range(_POINTS + 1)]
@@ -76,7 +77,7 @@ def promise_schedules(
     below.axvline(100 * whole / PARTS, color=look.ink, linestyle=":", linewidth=1)
     below.set(xlim=(at[0], at[-1]), ylim=(0, None))
     credit = f"credit (% of the day), target {float(asked.target):.5g}"
-    name_axes(below, x="target; blend of the day (%)", y=credit)
+    name_axes(below, x="blend of the day (%)", y=credit)
     return above, below
 
 
@@ -126,16 +127,18 @@ def sla_backtest(
     above.plot(at, blend, color=look.colours[1], linewidth=1.5, label="blend")
     above.axhline(target, color=look.ink, linestyle=":", linewidth=1, label="target")
     name_axes(above, y="uptime (%)")
-    legend_of(above, look, "best")
+    legend_of(above, look, "above")
     fees = [number_of(day.fee, "fee") for _, day in days]
     by_host = [-number_of(day.escrow_to_client, "credit") for _, day in days]
     by_platform = [-number_of(day.from_platform, "credit") for _, day in days]
     label = "credit, by the host" if any(by_platform) else "credit"
     below.bar(at, fees, color=look.colours[0], width=0.9, label="fee")
-    below.bar(at, by_host, color=look.colours[1], width=0.9, hatch="//", label=label)
+    if any(by_host):
+        below.bar(at, by_host, color=look.colours[1], width=0.9, hatch="//", label=label)
     if any(by_platform):  # of its own fee, so that the client gets all of the credit
         colour, label = look.colours[2], "credit, by the platform"
         below.bar(at, by_platform, bottom=by_host, color=colour, width=0.9, label=label)
-    name_axes(below, x=f"days since {settled.days[0].day:%Y-%m-%d}", y="fees, credits ($)")
-    legend_of(below, look, "best")
+    paid = "fees, credits ($)" if any(by_host) or any(by_platform) else "fees ($); no credits"
+    name_axes(below, x=f"days since {settled.days[0].day:%Y-%m-%d}", y=paid)
+    legend_of(below, look, "above")
     return above, below

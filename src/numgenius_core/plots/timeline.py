@@ -13,7 +13,16 @@ from numgenius_core.intervals import Interval
 from numgenius_core.listing import Machine, Mode
 from numgenius_core.maintenance.schedule import MaintenanceWindow
 from numgenius_core.maintenance.windows import free_time
-from numgenius_core.plots._style import AS_IT_IS, Look, legend_of, look_of, name_axes, panels
+from numgenius_core.plots._style import (
+    AS_IT_IS,
+    Look,
+    labels_of,
+    legend_of,
+    look_of,
+    name_axes,
+    panels,
+)
+from numgenius_core.rates import PerGpuHour, PerHour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +31,7 @@ _ROW: Final = 0.8  # of the height of a GPU's row, the rest being air
 _MODES: Final = {
     Mode.ON_DEMAND: ("on demand", 0, ""),
     Mode.RESERVED: ("reserved", 2, "//"),
-    Mode.INTERRUPTIBLE: ("interruptible", 1, ".."),
+    Mode.INTERRUPTIBLE: ("interruptible, at its bid\n($ per GPU-hour)", 1, ".."),
 }
 _FREE_TEST: Final = ("host's free test", 3, "\\\\")
 
@@ -39,8 +48,9 @@ def machine_timeline(
     """Draw who holds which GPU when, the maintenance windows, and the free time.
 
     Contracts that hold the same GPU at the same time, as bids and a host's free test may, share its
-    row, each from its start to its end as agreed. A thin line is time in which no contract is there
-    for the GPU; an arrow is a contract without end.
+    row, each from its start to its end as agreed. A bar has the contract's number, and a bid's what
+    it bids per GPU: of two that share a row the higher runs. A thin line is time in which no
+    contract is there for the GPU; an arrow is a contract without end.
 
     Args:
         machine: The machine whose GPUs are the rows.
@@ -96,7 +106,7 @@ def machine_timeline(
     _time_axis(drawn)
     drawn.grid(visible=False, axis="y")
     drawn.plot([], [], color=look.faint, linewidth=2, label="free")
-    legend_of(drawn, look, "upper left", outside=True)
+    legend_of(drawn, look, "beside")
     return drawn
 
 
@@ -173,12 +183,13 @@ def _draw_contract(
         linewidth=0.8,
         label=name,
     )
+    bid = "" if contract.bid is None else f": {_per_gpu(contract.bid, contract.block.size)}"
     arrow = " →" if contract.end is None else ""
     for level in levels:
         axes.text(
             (first + last) / 2,
             level,
-            f"{contract.id}{arrow}",
+            f"{contract.id}{bid}{arrow}",
             ha="center",
             va="center",
             color=look.ink,
@@ -188,6 +199,12 @@ def _draw_contract(
             zorder=4,
             **AS_IT_IS,
         )
+
+
+def _per_gpu(bid: PerHour, gpus: int) -> str:
+    """Return what bids are compared by, as a text of few digits."""
+    (text,) = labels_of([PerGpuHour.from_steps(bid.steps // gpus)])
+    return text
 
 
 def _days(period: Interval) -> tuple[float, float]:
