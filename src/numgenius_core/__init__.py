@@ -1,8 +1,9 @@
 """The exact, typed rule book of GPU rental marketplaces.
 
 What is used most is here: ``numgenius_core.quote``, ``numgenius_core.Money``. Everything else is in
-the room of its concept, such as :mod:`numgenius_core.bids` or :mod:`numgenius_core.market`. Names
-and rooms load with their first use (PEP 562), so importing the package costs next to nothing.
+the subpackage of its concept, such as :mod:`numgenius_core.bids` or :mod:`numgenius_core.market`. Names
+and subpackages load with their first use (PEP 562), so importing the package costs next to
+nothing.
 
 >>> import numgenius_core as ng
 >>> ng.gpus.offer_sizes(7, 2)  # seven GPUs, rented by two
@@ -182,7 +183,7 @@ def _loaded(module: str) -> object:
 
 
 def __getattr__(name: str) -> object:
-    """Load a name of the face, or a room, with its first use."""
+    """Load a name of the face, or a subpackage, with its first use."""
     if name in _HOMES:
         found: object = getattr(_loaded(f"{__name__}.{_HOMES[name]}"), name)
     elif name in _ROOMS:
@@ -201,5 +202,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """Return what there is to use: the face and the rooms."""
+    """Return what there is to use: the face and the subpackages."""
     return sorted({*__all__, *_ROOMS, "__version__"})
