@@ -1,8 +1,8 @@
 """The exact, typed rule book of GPU rental marketplaces.
 
 What is used most is here: ``numgenius_core.quote``, ``numgenius_core.Money``. Everything else is in
-the subpackage of its concept, such as :mod:`numgenius_core.bids` or :mod:`numgenius_core.market`. Names
-and subpackages load with their first use (PEP 562), so importing the package costs next to
+the subpackage of its concept, such as :mod:`numgenius_core.bids` or :mod:`numgenius_core.market`.
+Names and subpackages load with their first use (PEP 562), so importing the package costs next to
 nothing.
 
 >>> import numgenius_core as ng

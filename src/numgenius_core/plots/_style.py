@@ -32,7 +32,13 @@ Place = Literal["upper left", "lower right", "above", "beside"]
 Number = int | float | Fraction | Decimal | Money | Rate
 """What can be drawn; it becomes a ``float``, as a picture needs no more."""
 
-_OUTSIDE: Final = {"above": ("lower left", (0, 1)), "beside": ("upper left", (1.01, 1))}
+_Corner = Literal["upper left", "lower left", "lower right"]
+_PLACES: Final[dict[Place, tuple[_Corner, tuple[float, float] | None]]] = {
+    "upper left": ("upper left", None),
+    "lower right": ("lower right", None),
+    "above": ("lower left", (0, 1)),
+    "beside": ("upper left", (1.01, 1)),
+}
 AS_IT_IS: Final[dict[str, Any]] = {"parse_math": False}
 """Of each text of ours: many are names that strangers gave, and ``$`` begins no formula in them."""
 # What no XML, and so no SVG, can have: controls, halves of surrogate pairs, and no characters.
@@ -244,7 +250,7 @@ def legend_of(axes: Axes, look: Look, place: Place) -> None:
     """Say what is what, each once."""
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(map(written, labels), handles, strict=True))
-    loc, corner = _OUTSIDE.get(place, (place, None))
+    loc, corner = _PLACES[place]
     legend = axes.legend(
         list(unique.values()),
         list(unique.keys()),
