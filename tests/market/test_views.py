@@ -18,6 +18,7 @@ from effort import examples, up_to
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import RuleViolation, UnknownId, WrongType
+from numgenius_core.gpus import blocks
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Machine, Mode, Verification
@@ -102,54 +103,120 @@ def _newest(market: Market) -> Any:
     return max(market.homes)
 
 
+def _offers_one_by_one(market: Market, at: datetime) -> list[Any]:
+    """Return each offer that a machine of a market has had, or that it has it no longer."""
+    found: list[Any] = []
+    for state in market.machines.values():
+        for index in range(len(blocks(state.machine.gpus, 1))):
+            try:
+                found.append(views.offer(market, state.offer_id(index), at))
+            except UnknownId as fault:
+                found.append(str(fault))
+    return found
+
+
 def _previewed(market: Market, at: datetime) -> Any:
     preview = views.preview(market, c.AddCredit(account=ANN, amount=Money(1)), at)
     if preview.error is not None:
         raise preview.error
-    return preview.market.accounts
+    return preview.events, preview.market
 
 
-OF_NOW = {"offer", "offers", "quotes"}
-"""Views of what is on offer now: they only leave out what has ended by an instant."""
+def _promises(market: Market, at: datetime) -> list[Any]:
+    promised = [each for each in market.homes if market.living(each).contract.sla is not None]
+    return [views.promise_of(market, each, at) for each in promised]
+
+
+def _past(at: datetime, days: int = 3) -> Interval:
+    return Interval(at - timedelta(days=days), at)
+
+
+NONE_GONE: dict[str, Any] = {"archive": {}, "volumes": {}}
+SOON: dict[str, Any] = {"horizon": timedelta(days=30)}
+AN_HOUR = timedelta(hours=1)
 Asked = Callable[[Market, datetime], Any]
-VIEWS: dict[str, Asked] = {
-    "balance": lambda market, at: [views.balance(market, each, at) for each in (ANN, BOB, HOST)],
-    "deposit_of": lambda market, at: views.deposit_of(market, _newest(market), at),
-    "offer": lambda market, at: views.offer(market, views.offers(market, market.now)[0].id, at),
-    "offers": views.offers,
+OF_AN_INSTANT: dict[str, Asked] = {
+    "balance": lambda m, at: {each: views.balance(m, each, at) for each in m.accounts},
+    "deposit_of": lambda m, at: {each: views.deposit_of(m, each, at) for each in m.homes},
+    "offer": _offers_one_by_one,
+    "offers": lambda m, at: [views.offers(m, at, machine=each) for each in (None, *m.machines)],
     "payouts_due": views.payouts_due,
     "preview": _previewed,
-    "promise_of": lambda market, at: views.promise_of(market, min(market.homes), at),
-    "quotes": lambda market, at: views.quotes(market, at, timedelta(hours=1)),
-    "runway": lambda market, at: [views.runway(market, each, at) for each in (ANN, BOB, HOST)],
-    "until": lambda market, at: views.until(market, at).accounts,
-    "uptime_history": lambda market, at: views.uptime_history(market, MachineId(1), at),
-    "volume_offers": views.volume_offers,
+    "promise_of": _promises,
+    "quotes": lambda m, at: [views.quotes(m, at, AN_HOUR, mode=mode) for mode in Mode],
+    "runway": lambda m, at: [views.runway(m, each, at, **SOON) for each in m.accounts],
+    "until": views.until,
+    "uptime_history": lambda m, at: [
+        views.uptime_history(m, each, at, archive={}) for each in m.machines
+    ],
+    "volume_offers": lambda m, at: [
+        views.volume_offers(m, at, machine=each) for each in (None, *m.machines)
+    ],
 }
+"""All that the views say that are asked for an instant."""
+OF_A_PERIOD: dict[str, Asked] = {
+    "earnings": lambda m, at: [
+        views.earnings(m, each, _past(at), **NONE_GONE) for each in m.accounts
+    ],
+    "statement_of": lambda m, at: [views.statement_of(m, each, _past(at)) for each in m.homes],
+    "volume_statement_of": lambda m, at: [
+        views.volume_statement_of(m, each, _past(at)) for each in m.volumes
+    ],
+}
+"""All that they say that are asked for a period that ends then."""
+VIEWS = OF_AN_INSTANT | OF_A_PERIOD
+
+
+def asked_for(parameter: str) -> set[str]:
+    """Return the views that take a parameter."""
+    takes = [name for name in views.__all__ if name[0].islower()]
+    return {name for name in takes if parameter in signature(getattr(views, name)).parameters}
 
 
 class TestViewsOfAnInstant:
     """A view of an instant shows the market as it is then, once what is due has happened."""
 
     def test_these_are_all_that_are_asked_for_one(self) -> None:
-        takes = [name for name in views.__all__ if name[0].islower()]
-        asked = {name for name in takes if "at" in signature(getattr(views, name)).parameters}
-        assert asked == VIEWS.keys()
+        assert asked_for("at") == OF_AN_INSTANT.keys()
+        assert asked_for("period") == OF_A_PERIOD.keys()
 
-    @pytest.mark.parametrize("name", VIEWS)
+    @pytest.mark.parametrize("name", OF_AN_INSTANT)
     def test_none_shows_the_past(self, name: str) -> None:
         w = everything()
         w.do(c.AddCredit(account=ANN, amount=Money(7)), DAY)
         with pytest.raises(RuleViolation, match=f"^at: need an instant from {w.market.now:%F} "):
             VIEWS[name](w.market, second(DAY - 1))
 
-    @pytest.mark.parametrize("name", sorted(VIEWS.keys() - OF_NOW))
-    @pytest.mark.parametrize("days", [1, 8, 15])  # a Friday among them, with something to pay
+    @pytest.mark.parametrize("name", VIEWS)
+    @pytest.mark.parametrize("days", [1, 8, 15, 22])  # a Friday among them, with something to pay
     def test_each_shows_what_it_would_show_then(self, name: str, days: int) -> None:
         market, at = everything().market, second(days * DAY)
         then, _ = execute(market, c.Tick(), at)
         assert then.version > market.version
         assert VIEWS[name](market, at) == VIEWS[name](then, at)
+
+    @given(market=markets(most=24), hours=st.sampled_from([1, 5, 24, 200, 960]))
+    @examples(300)
+    def test_of_every_market_each_shows_what_it_would_show_then(
+        self, market: Market, hours: int
+    ) -> None:
+        at = market.now + timedelta(hours=hours)
+        then = views.until(market, at)
+        for name, asked in VIEWS.items():
+            assert asked(market, at) == asked(then, at), name
+
+    def test_an_offer_is_free_again_once_its_rental_has_ended(self) -> None:
+        """Seen: asked at its fifth hour, an offer was rented that a preview would have rented."""
+        w, later = world(1, prices(2)), second(5 * HOUR)
+        number = w.offer(1)
+        rent = c.Rent(by=ANN, offer=number, mode=Mode.ON_DEMAND, end=second(HOUR))
+        w.do(rent)
+        assert not views.offer(w.market, number, second(HOUR - 1)).rentable
+        assert views.offer(w.market, number, second(HOUR)).rentable
+        [offer], [quote] = views.offers(w.market, later), views.quotes(w.market, later, AN_HOUR)
+        assert offer == quote.offer == views.offer(w.market, number, later)
+        again = c.Rent(by=BOB, offer=number, mode=Mode.ON_DEMAND)
+        assert views.preview(w.market, again, later).error is None
 
     def test_who_has_nothing_left_pays_no_more(self) -> None:
         w, later = world(1, prices(2)), second(2_000 * HOUR)
@@ -496,18 +563,23 @@ class TestTheEndOfTheCalendar:
     """A rolling end beyond the year 9999 is the end of its listing, and of no other."""
 
     def test_the_other_offers_are_shown(self) -> None:
-        w = World()
+        w, near = World(), LAST - timedelta(days=60)
+        w.market, _ = execute(w.market, c.AddCredit(account=ANN, amount=Money(1)), near)
         rolls: dict[str, Any] = {"rolling": timedelta(days=30)}
         for machine, how in ((1, rolls), (2, {})):
-            w.add(1, machine)
-            w.list(prices(1), machine, **how)
-        assert [offer.machine for offer in views.offers(w.market, second(0))] == [1, 2]
-        (gone, _) = (offer.id for offer in views.offers(w.market, second(0)))
-        assert [offer.machine for offer in views.offers(w.market, LAST)] == [2]
-        assert views.offers(w.market, LAST, machine=MachineId(1)) == ()
-        assert len(views.quotes(w.market, LAST, timedelta(seconds=1))) == 1
-        with pytest.raises(UnknownId, match=r"an offer that is"):
-            views.offer(w.market, gone, LAST)
+            host = c.AddMachine(machine=Machine(id=machine, host=HOST, gpu_name="A100", gpus=1))
+            listing = c.ListMachine(by=HOST, machine=MachineId(machine), prices=prices(1), **how)
+            for command in (host, listing):
+                w.market, _ = execute(w.market, command, near)
+        assert [offer.machine for offer in views.offers(w.market, near)] == [1, 2]
+        (gone, _) = (offer.id for offer in views.offers(w.market, near))
+        # Its end is set anew once a day: past this instant there is none, if it still has one.
+        for at in (LAST - timedelta(days=30) + timedelta(hours=1), LAST):
+            assert [offer.machine for offer in views.offers(w.market, at)] == [2]
+            assert views.offers(w.market, at, machine=MachineId(1)) == ()
+            assert len(views.quotes(w.market, at, timedelta(seconds=1))) == 1
+            with pytest.raises(UnknownId, match=r"an offer that is"):
+                views.offer(w.market, gone, at)
 
     def test_time_passes_to_the_last_second(self) -> None:
         market, at = Market(), datetime(9999, 12, 29, tzinfo=UTC)
@@ -570,11 +642,6 @@ def of_periods(market: Market, period: Interval) -> dict[Any, Any]:
 
 class TestPeriodsThatAreNotOver:
     """Views of one future agree: "as it is at its end if nobody does anything more"."""
-
-    def test_these_are_all_that_are_asked_for_a_period(self) -> None:
-        takes = [name for name in views.__all__ if name[0].islower()]
-        asked = {name for name in takes if "period" in signature(getattr(views, name)).parameters}
-        assert asked == {"statement_of", "volume_statement_of", "earnings"}
 
     @given(market=markets(most=24), days=st.sampled_from([1, 9, 40]), before=st.booleans())
     @examples(300)

@@ -11,6 +11,7 @@ from typing import Final
 
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import MachineId, OfferId
+from numgenius_core.intervals import utc
 from numgenius_core.listing import Mode
 from numgenius_core.market._copying import copier_of
 from numgenius_core.market._instance_views import (
@@ -110,7 +111,9 @@ def __dir__() -> list[str]:
 def until(market: Market, at: datetime) -> Market:
     """Return the market once everything that is due up to ``at`` has happened.
 
-    A view shows the state as it is; this is how to ask what it would show later.
+    A view shows the state as it is; this is how to ask what it would show later. Those that take an
+    instant or a period look as far ahead by themselves; to ask several, or one of many things, ask
+    them of this market: then what is due happens once, and not once for each.
 
     Raises:
         WrongType: ``at`` is no datetime.
@@ -145,9 +148,8 @@ def offers(market: Market, at: datetime, *, machine: MachineId | None = None) ->
 
     Args:
         market: The market.
-        at: Now, from the market's last event on; a rolling end counts from it, and what has ended
-            by then is not offered. Who has rented what is as of the last event: :func:`until`
-            tells what is due.
+        at: When, from the market's last event on: as it is then if nobody does anything more. A
+            rolling end counts from it.
         machine: Only this machine's.
 
     Raises:
@@ -167,7 +169,7 @@ def offers(market: Market, at: datetime, *, machine: MachineId | None = None) ->
     >>> [(offer.id, offer.gpus) for offer in views.offers(market, at)]
     [(8192, 1), (8193, 1), (8194, 1), (8195, 1), (8196, 2), (8197, 2), (8198, 4)]
     """
-    at = not_before(market, at)
+    market, at = market_at(market, at, machine=machine), utc(at)
     if machine is not None:
         return _offers_of(market.machine(machine), at)
     listed = (market.machines[market.listings[number]] for number in sorted(market.listings))
@@ -176,6 +178,11 @@ def offers(market: Market, at: datetime, *, machine: MachineId | None = None) ->
 
 def offer(market: Market, id: OfferId, at: datetime) -> Offer:  # noqa: A002 - as the field
     """Return one offer.
+
+    Args:
+        market: The market.
+        id: Its number.
+        at: When, from the market's last event on: as it is then if nobody does anything more.
 
     Raises:
         UnknownId: There is no such offer, or no longer.
@@ -196,16 +203,15 @@ def offer(market: Market, id: OfferId, at: datetime) -> Offer:  # noqa: A002 - a
     (1, 'hanna')
     """
     at = not_before(market, at)
-    machine, _, _ = find_offer(market, id)
-    found = {each.id: each for each in _offers_of(machine, at)}
+    machine = find_offer(market, id)[0].id
+    there = market_at(market, at, machine=machine).machine(machine)
+    found = {each.id: each for each in _offers_of(there, at)}
     return found_in(found, id, "offer", AN_OFFER)
 
 
 def _offers_of(machine: MachineState, at: datetime) -> tuple[Offer, ...]:
     listing = machine.listing
-    if listing is None or (listing.end is not None and listing.end <= at):
-        return ()  # it ends when it is due, whether that has been looked at or not
-    if listing.rolling is None:
+    if listing is None or listing.rolling is None:
         return machine.offers
     try:
         end = listing.end_at(at)
@@ -226,7 +232,8 @@ def quotes(
 
     Args:
         market: The market.
-        at: Now: an offer must last as long as the stay.
+        at: When, from the market's last event on: as it is then if nobody does anything more. An
+            offer must last as long as the stay.
         duration: Of the stay.
         mode: All need an offer whose GPUs nobody has rented on demand (a bid on others is taken
             and waits), and reserved one of a verified machine: it is quoted with the discount of
