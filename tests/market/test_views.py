@@ -7,8 +7,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from functools import partial
+from gc import collect
 from inspect import Parameter, signature
 from typing import Any
+from weakref import ref
 
 import pytest
 from attrs import evolve
@@ -27,6 +29,7 @@ from numgenius_core.market import (
     Market,
     RentedVolume,
     Settings,
+    _looking_ahead,
     commands as c,
     events as e,
     execute,
@@ -676,6 +679,58 @@ class TestPeriodsThatAreNotOver:
         past = Interval(second(0), second(10 * HOUR))
         assert views.statement_of(w.market, contract, past).total == Money(20)
         assert [each.total for each in views.earnings(w.market, HOST, past)] == [Money(20)]
+
+
+class TestOneLookAheadForMany:
+    """Views: "more of the same client and end, one after the other, let it happen once".
+
+    Seen: the statements of a hundred contracts, each of which played all hundred ahead.
+    """
+
+    @pytest.fixture
+    def looks(self, monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
+        """Return the instants that are looked ahead to, as they come."""
+        found: list[datetime] = []
+
+        def seen(market: Market, at: datetime) -> Any:
+            found.append(at)
+            return advance_to(market, at)
+
+        monkeypatch.setattr(_looking_ahead, "advance_to", seen)
+        return found
+
+    def test_of_the_contracts_of_one_client(self, looks: list[datetime]) -> None:
+        w, end = world(2, prices(1), end=second(20 * DAY)), second(21 * DAY)
+        w.rent(1, by=BOB), w.rent(1, 1, by=BOB)
+        mine = [each.id for each in views.instances_of(w.market, BOB)]
+        assert len(mine) == 2
+        for each in mine:
+            views.statement_of(w.market, each, Interval(second(0), end))
+            views.deposit_of(w.market, each, end)
+        views.balance(w.market, BOB, end)
+        assert looks == [end]
+
+    def test_of_another_client_instant_or_market_anew(self, looks: list[datetime]) -> None:
+        market, end = everything().market, second(15 * DAY)
+        for name, at in ((ANN, end), (BOB, end), (BOB, second(16 * DAY)), (ANN, end)):
+            assert views.balance(market, name, at) == views.balance(
+                views.until(market, at), name, at
+            )
+        other, _ = execute(market, c.AddCredit(account=ANN, amount=Money(1)), market.now)
+        more = views.balance(other, ANN, end) - views.balance(market, ANN, end)
+        assert more == Money(1)
+        assert looks.count(end) == 2 * 3 + 2  # until, too
+
+    def test_it_goes_as_its_market_goes(self) -> None:
+        market, memory = everything().market, _looking_ahead._MEMORY
+        views.balance(market, ANN, second(15 * DAY))
+        known, kept = ref(market), memory._last is not None
+        assert kept
+        del market
+        collect()
+        gone = known() is None
+        assert gone
+        assert memory._last is None
 
 
 class TestOnlyAPartIsLookedAt:

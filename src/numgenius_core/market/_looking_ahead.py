@@ -1,8 +1,14 @@
-"""A market at a later instant, if nobody does anything more: what views of an instant are of."""
+"""A market at a later instant, if nobody does anything more: what views of an instant are of.
+
+The part of a market that was looked at last is remembered, so the statements of all contracts of a
+client let what is due happen once, and not once for each. It is forgotten as the market goes.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
+from weakref import ref
 
 from attrs import evolve
 
@@ -14,6 +20,37 @@ from numgenius_core.market._clock import advance_to
 from numgenius_core.market._persistent import Table
 from numgenius_core.market.instance import CLAIMS
 from numgenius_core.market.state import Account, MachineState, Market, queue_of
+
+_Asked = tuple[datetime, AccountId | None, MachineId | None]
+"""Until when was looked ahead, and of what."""
+
+
+class _Memory:
+    """The part of a market that was looked at last, for as long as somebody has the market."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        self._last: tuple[ref[Market], _Asked, Market] | None = None
+
+    def recall(self, market: Market, asked: _Asked) -> Market | None:
+        """Return what became of a part of a market, ``None`` if another was looked at since."""
+        last = self._last  # looked up once: another thread may look at another part
+        if last is None or last[0]() is not market or last[1] != asked:
+            return None
+        return last[2]
+
+    def keep(self, market: Market, asked: _Asked, then: Market) -> None:
+        """Remember what became of a part of a market, until another is looked at."""
+        self._last = (ref(market, self._forget), asked, then)
+
+    def _forget(self, gone: ref[Market]) -> None:
+        last = self._last
+        if last is not None and last[0] is gone:
+            self._last = None
+
+
+_MEMORY: Final = _Memory()
 
 
 def not_before(market: Market, at: datetime) -> datetime:
@@ -51,11 +88,30 @@ def market_at(
     at, due = not_before(market, at), market.queue.first
     if due is None or due[0] > at:
         return market  # nearly always
-    if account is not None:
-        market = part_of(market, account, earning=True)
-    elif machine is not None:
-        market = _part(market, _clients_of(market.machine(machine)), {machine})
+    if account is None and machine is None:
+        return _advanced(market, at)  # not remembered: it may be as large as the market
+    asked = (
+        at,
+        None if account is None else market.account(account).id,
+        None if machine is None else market.machine(machine).id,
+    )
+    then = _MEMORY.recall(market, asked)
+    if then is None:
+        then = _advanced(_asked_of(market, account, machine), at)
+        _MEMORY.keep(market, asked, then)
+    return then
+
+
+def _advanced(market: Market, at: datetime) -> Market:
     return advance_to(market, at).market.market()
+
+
+def _asked_of(market: Market, account: AccountId | None, machine: MachineId | None) -> Market:
+    """Return the part of a market that can bear on an account, or on a machine."""
+    if account is not None:
+        return part_of(market, account, earning=True)
+    assert machine is not None
+    return _part(market, _clients_of(market.machine(machine)), {machine})
 
 
 def market_by(market: Market, end: datetime, account: AccountId) -> Market:

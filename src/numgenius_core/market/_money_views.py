@@ -37,6 +37,9 @@ _GPU: Final = (LineKind.ON_DEMAND, LineKind.RESERVED, LineKind.INTERRUPTIBLE, Li
 def balance(market: Market, account: AccountId, at: datetime) -> Money:
     """Return the balance of an account: credit less what it used, and what it earned.
 
+    For many accounts, look ahead once, with :func:`~numgenius_core.market.views.until`: each
+    question lets all happen that is due by then to what can bear on its account.
+
     Args:
         market: The market.
         account: Whose.
@@ -78,6 +81,10 @@ def statement_of(
 
     What stops at zero, ends or is paused before the end of a period that is not over costs no more,
     as in :func:`balance` of that instant.
+
+    One question of a period that is not over lets all happen that is due by its end to what its
+    client rents; more of the same client and end, one after the other, let it happen once. For
+    many clients or ends, ask the market of :func:`~numgenius_core.market.views.until` that end.
 
     Args:
         market: The market.
@@ -141,6 +148,9 @@ def deposit_of(
     archive: Mapping[ContractId, Instance] | None = None,
 ) -> DepositView:
     """Return the deposit of an instance that exists, or is in the archive.
+
+    For many clients, look ahead once, with :func:`~numgenius_core.market.views.until`
+    (:func:`statement_of` says why).
 
     Args:
         market: The market.

@@ -75,6 +75,10 @@ def promise_of(
 ) -> PromiseView:
     """Return the promise of a contract, once everything that is due up to an instant has happened.
 
+    For many machines, look ahead once, with :func:`~numgenius_core.market.views.until`: each
+    question lets all happen that is due by then on its machine; more of the same machine and
+    instant, one after the other, let it happen once.
+
     Args:
         market: The market.
         contract: Its number.
@@ -144,6 +148,8 @@ def uptime_history(
     archive: Mapping[ContractId, Instance] | None = None,
 ) -> UptimeHistory:
     """Return when a machine was rented, and when it was down: what a promise is tried on.
+
+    For many machines, look ahead once, with :func:`~numgenius_core.market.views.until`.
 
     It was rented while an instance of a paying client ran there. Its outages are cut at the edges
     of the maintenance that was announced for them.

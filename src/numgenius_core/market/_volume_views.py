@@ -192,6 +192,9 @@ def volume_statement_of(
 ) -> VolumeStatement:
     """Return what a volume cost in a period, as it is at its end if nobody does anything more.
 
+    For many clients, look ahead once, with :func:`~numgenius_core.market.views.until`
+    (:func:`~numgenius_core.market.views.statement_of` says why).
+
     Args:
         market: The market.
         id: Its number.

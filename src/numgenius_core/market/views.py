@@ -177,7 +177,7 @@ def offers(market: Market, at: datetime, *, machine: MachineId | None = None) ->
 
 
 def offer(market: Market, id: OfferId, at: datetime) -> Offer:  # noqa: A002 - as the field
-    """Return one offer.
+    """Return one offer; all of a market or of a machine at once give :func:`offers`.
 
     Args:
         market: The market.
