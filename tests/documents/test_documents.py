@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -779,6 +780,10 @@ def schedule_class(name: str, **fields: Any) -> type[ReservedSchedule]:
     return made
 
 
+class Half(CurveSchedule):
+    """Not decorated: its fields are those of the curve."""
+
+
 class TestKindsOfYourOwn:
     """Compatibility: known "by its module and its name, ... never taken for one of ours"."""
 
@@ -813,11 +818,50 @@ class TestKindsOfYourOwn:
             unstructure(first(), ReservedSchedule)
 
     def test_one_that_is_derived_from_one_of_ours(self) -> None:
-        class Half(CurveSchedule):
-            """Not decorated: its fields are those of the curve."""
-
         value = Half(Fraction(1, 2))
         assert structure(ReservedSchedule, unstructure(value, ReservedSchedule)) == value
+
+    def test_one_of_a_function_is_refused_since_no_other_process_has_it(self) -> None:
+        """Seen: ``"type": "w.tariff.<locals>.Grace"``, stored with a market for good."""
+
+        class Quarter(CurveSchedule):
+            """Not decorated: its fields are those of the curve."""
+
+        value = Quarter(Fraction(1, 4))
+        why = "no other process can import a class of a function: define it in its module itself"
+        asked: list[Callable[[], object]] = [
+            lambda: unstructure(value, ReservedSchedule),
+            lambda: to_json(evolve(EVERYTHING, schedule=value)),
+            lambda: to_json(value),
+            lambda: from_json(json.dumps({"schema": SCHEMA, "max_discount": "0.25"}), Quarter),
+            lambda: json_schema(Quarter),
+        ]
+        for ask in asked:
+            with pytest.raises(WrongType, match=rf"<locals>\.Quarter \({why}\)$"):
+                ask()
+        assert "Quarter" not in json.dumps(json_schema([ReservedSchedule]))
+
+    @pytest.mark.parametrize(
+        ("name", "said"),
+        [
+            ("mytariffs.NoGrace", r".* \(import mytariffs first\)$"),
+            ("my.tariffs.NoGrace", r".* \(import my\.tariffs first\)$"),
+            (f"{__name__}.Missing", "one of CurveSchedule, [^()]*"),  # it is imported
+            ("Missing", "one of CurveSchedule, [^()]*"),
+            ("my tariffs.NoGrace", "one of CurveSchedule, [^()]*"),
+            ("os;x.NoGrace", "one of CurveSchedule, [^()]*"),
+            ("f.<locals>.NoGrace", "one of CurveSchedule, [^()]*"),
+        ],
+    )
+    def test_one_that_is_not_imported_is_asked_for_by_its_module(
+        self, name: str, said: str
+    ) -> None:
+        data = json.loads(to_json(EVERYTHING)) | {"schedule": {"type": name}}
+        with pytest.raises(InvalidDocument) as caught:
+            from_json(json.dumps(data), Everything)
+        [fault] = caught.value.faults
+        assert fault.path == "document.schedule.type"
+        assert re.fullmatch(said, fault.need), fault.need
 
 
 class TestAnAbstractClassIsOneOfItsKinds:

@@ -85,14 +85,6 @@ class TestSchedulesOfYourOwn:
 
     def test_one_of_our_name_is_another(self) -> None:
         text = market_to_json(Market())
-
-        @frozen
-        class DaysOfGrace(GraceSchedule):
-            days: Fraction = Fraction(1)
-
-            def buffer(self, daily_spend: Money) -> Money:
-                return daily_spend * 2
-
         assert market_from_json(text).settings.grace.buffer(Money(12)) == Money(12)
         w = limited(grace=DaysOfGrace())
         assert market_from_json(market_to_json(w.market)).settings.grace == DaysOfGrace()
@@ -113,29 +105,7 @@ class TestSchedulesOfYourOwn:
         assert market_from_json(text) == Market()
 
     def test_one_that_would_come_back_as_another_is_refused(self) -> None:
-        class Hidden(NoGrace):
-            """It keeps what it was made with where no document looks."""
-
-            def __init__(self, cents: int = 0) -> None:
-                object.__setattr__(self, "cents", cents)
-
-            def __eq__(self, other: object) -> bool:
-                return isinstance(other, Hidden) and vars(self) == vars(other)
-
-            __hash__ = NoGrace.__hash__
-
-            def __repr__(self) -> str:
-                return f"Hidden({vars(self)['cents']})"
-
-        class Needing(NoGrace):
-            def __init__(self, cents: int) -> None:
-                object.__setattr__(self, "cents", cents)
-
-            def __repr__(self) -> str:
-                return "Needing()"
-
         Settings(grace=Hidden())
-
         need = "need a GraceSchedule that documents can hold, got"
         said = rf"^settings\.grace: {need} Hidden\(5\), which comes back as Hidden\(0\)$"
         with pytest.raises(WrongType, match=said):
@@ -144,6 +114,15 @@ class TestSchedulesOfYourOwn:
         with pytest.raises(WrongType, match=said):
             Settings(grace=Needing(5))
 
+    def test_one_of_a_function_is_refused(self) -> None:
+        class Grace(NoGrace):
+            """No other process could import it, to read what is stored."""
+
+        with pytest.raises(
+            WrongType, match=r"^settings\.grace: need a .*<locals>\.Grace \(no other"
+        ):
+            Settings(grace=Grace())
+
 
 @frozen
 class NoGrace(GraceSchedule):
@@ -151,6 +130,41 @@ class NoGrace(GraceSchedule):
 
     def buffer(self, daily_spend: Money) -> Money:
         return daily_spend * 0
+
+
+@frozen
+class DaysOfGrace(GraceSchedule):
+    """It has the name of one of ours."""
+
+    days: Fraction = Fraction(1)
+
+    def buffer(self, daily_spend: Money) -> Money:
+        return daily_spend * 2
+
+
+class Hidden(NoGrace):
+    """It keeps what it was made with where no document looks."""
+
+    def __init__(self, cents: int = 0) -> None:
+        object.__setattr__(self, "cents", cents)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Hidden) and vars(self) == vars(other)
+
+    __hash__ = NoGrace.__hash__
+
+    def __repr__(self) -> str:
+        return f"Hidden({vars(self)['cents']})"
+
+
+class Needing(NoGrace):
+    """It is not made of its fields."""
+
+    def __init__(self, cents: int) -> None:
+        object.__setattr__(self, "cents", cents)
+
+    def __repr__(self) -> str:
+        return "Needing()"
 
 
 class TestClaimsThatWait:

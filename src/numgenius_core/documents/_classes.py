@@ -12,6 +12,7 @@ at everything, collects every fault with its path, and runs only where the fast 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from inspect import isabstract
@@ -37,9 +38,10 @@ from numgenius_core.documents._scalars import (
     whole_codec,
 )
 from numgenius_core.documents._stand_ins import faults_of, field_of, within
-from numgenius_core.errors import IllegalMove, RuleViolation, WrongType, shown
+from numgenius_core.errors import IllegalMove, RuleViolation, WrongType, cut, shown
 
 _WHOLE: Final = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
+_LOCAL: Final = "no other process can import a class of a function: define it in its module itself"
 _MANY_FAULTS: Final = 100
 """With so many in a document, what else is wrong with an object is not looked for."""
 _CONVERTER: Final = CattrsConverter(detailed_validation=False)
@@ -262,6 +264,11 @@ def name_of(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
+def _is_local(cls: type) -> bool:
+    """Return whether documents call a class by a name that only the process has that made it."""
+    return "<locals>" in name_of(cls)
+
+
 def kinds_of(classes: Iterable[type]) -> tuple[type, ...]:
     """Return classes, in the place of an abstract one all that are derived from it by now.
 
@@ -286,12 +293,14 @@ def _below(base: type) -> Iterator[type]:
 
 
 def _is_held(cls: type) -> bool:
-    """Return whether documents can hold the fields of a class."""
+    """Return whether documents can hold a class and its fields."""
     return _why_not(cls) is None
 
 
 def _why_not(cls: type) -> str | None:
-    """Return why documents cannot hold the fields of a class, ``None`` if they can."""
+    """Return why documents cannot hold a class or its fields, ``None`` if they can."""
+    if _is_local(cls):
+        return _LOCAL
     try:
         codec_of(cls)
     except (TypeError, RecursionError) as error:  # a WrongType too
@@ -600,6 +609,9 @@ def _by_name(classes: tuple[type, ...], path: str) -> dict[str, type]:
     for cls in classes:
         if not has(cls):
             raise WrongType(path, "an attrs class", shown(cls))
+        if _is_local(cls):
+            need = "a class that documents can name"
+            raise WrongType(path, need, f"{name_of(cls)} ({_LOCAL})")
     known = {name_of(cls): cls for cls in classes}
     if len(known) < len(classes):
         raise WrongType(path, "attrs classes with different names", shown(classes))
@@ -627,9 +639,24 @@ def _late_codec(classes: tuple[type, ...], path: str) -> Codec:
         return known().read(value, kind)
 
     def explain(value: Any, path: str, faults: list[RuleViolation]) -> Any:
-        return known().explain(value, path, faults)
+        module = _not_imported(value)
+        if module is None:
+            return known().explain(value, path, faults)
+        names = ", ".join(map(name_of, kinds_of(classes)))
+        need = f"one of {names}, or a class whose module is imported (import {cut(module)} first)"
+        faults.append(RuleViolation(f"{path}.type", need, as_json(value["type"])))
+        return None
 
     def schema(definitions: Definitions) -> dict[str, Any]:
         return known().schema(definitions)
 
     return Codec(write, read, explain, schema)
+
+
+def _not_imported(value: object) -> str | None:
+    """Return the module of the class that an object says it is of, if it is not imported."""
+    name = value.get("type") if type(value) is dict else None
+    module = name.rpartition(".")[0] if isinstance(name, str) else ""
+    if module in sys.modules or not all(part.isidentifier() for part in module.split(".")):
+        return None
+    return module

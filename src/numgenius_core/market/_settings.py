@@ -49,7 +49,8 @@ class Settings:
         sla_offered: Whether hosts may claim an uptime and clients buy the promise of it; a contract
             that has one keeps it.
 
-    Schedules of your own are attrs classes whose fields documents can hold: the market stores them.
+    Schedules of your own are attrs classes whose fields documents can hold, and which their modules
+    have by name: the market stores them.
 
     Raises:
         WrongType: A field of another type, or a schedule that documents cannot hold.
