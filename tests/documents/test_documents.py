@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from fractions import Fraction
 from importlib.resources import files
+from inspect import signature
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Union, get_args
 
 import jsonschema
 import pytest
-from attrs import evolve, field, frozen, make_class
+from attrs import Factory, evolve, field, frozen, make_class
 from hypothesis import given, strategies as st
 from referencing import Registry, Resource
 
@@ -43,7 +44,7 @@ from numgenius_core.market import Market, commands as do
 from numgenius_core.market.events import Event
 from numgenius_core.market.logs import Checkpoint, Transaction
 from numgenius_core.money import MAX_MONEY, TICKS_PER_DOLLAR, Money
-from numgenius_core.offer import Block
+from numgenius_core.offer import Block, Offer
 from numgenius_core.prices import CurveSchedule, LinearSchedule, ReservedSchedule, StepSchedule
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
 from numgenius_core.search import SearchRequest, parse
@@ -104,7 +105,7 @@ EVERYTHING = Everything(
 def faults(kind: Any, data: object) -> list[tuple[str, str]]:
     """Return path and need of each fault of a document."""
     with pytest.raises(InvalidDocument) as caught:
-        structure(kind, data)
+        structure(data, kind)
     return [(fault.path, fault.need) for fault in caught.value.faults]
 
 
@@ -121,7 +122,7 @@ class TestWhatIsWrittenIsReadAgain:
         value = VALUES[name]
         assert from_json(to_json(value)) == value
         assert from_json(to_json(value, indent=2).encode(), type(value)) == value
-        assert structure(type(value), unstructure(value)) == value
+        assert structure(unstructure(value), type(value)) == value
 
     def test_every_class_has_an_example(self) -> None:
         assert {name.partition(".")[0] for name in VALUES} == set(_DOCUMENTS)
@@ -140,7 +141,7 @@ class TestWhatIsWrittenIsReadAgain:
     def test_a_class_of_any_fields_has_a_form(self, changes: dict[str, Any]) -> None:
         value = evolve(EVERYTHING, **changes)
         assert from_json(to_json(value), Everything) == value
-        assert type(structure(Everything, unstructure(value)).payments) is dict
+        assert type(structure(unstructure(value), Everything).payments) is dict
 
     def test_a_price_of_another_room_is_one_too(self) -> None:
         power = Power(price=PerKwh("0.15"), gpu_watts=350)
@@ -155,7 +156,7 @@ class TestWhatIsWrittenIsReadAgain:
         )
         data = unstructure(value, facts)
         assert [item["type"] for item in data] == ["Moved", "Rebid"]
-        assert structure(facts, data) == value
+        assert structure(data, facts) == value
         text = to_json(value[1])
         assert from_json(text, Moved | Rebid) == value[1]
 
@@ -177,7 +178,7 @@ class TestWhatIsWrittenIsReadAgain:
     def test_a_field_with_a_default_may_be_missing(self) -> None:
         data = unstructure(PRICES)
         del data["download"]
-        assert structure(type(PRICES), data) == evolve(PRICES, download=PerGb(0))
+        assert structure(data, type(PRICES)) == evolve(PRICES, download=PerGb(0))
 
     def test_numbers_look_as_promised(self) -> None:
         data = unstructure(EVERYTHING)
@@ -198,33 +199,33 @@ class TestNumbersStayExact:
     @given(st.integers(-MAX_MONEY * TICKS_PER_DOLLAR, MAX_MONEY * TICKS_PER_DOLLAR))
     def test_money(self, ticks: int) -> None:
         for money in (Money.from_ticks(ticks), Money.from_ticks(ticks).rounded(12)):
-            assert structure(Money, unstructure(money, Money)) == money
+            assert structure(unstructure(money, Money), Money) == money
 
     @given(st.integers(0, 10**18), st.sampled_from([PerGpuHour, PerHour, PerGbMonth, PerGb]))
     def test_rates(self, steps: int, kind: type[Rate]) -> None:
         rate = kind.from_steps(steps)
-        assert structure(kind, unstructure(rate, kind)) == rate
-        assert structure(Rate, unstructure(rate, Rate)) == rate
+        assert structure(unstructure(rate, kind), kind) == rate
+        assert structure(unstructure(rate, Rate), Rate) == rate
         assert kind(unstructure(rate, kind)) == rate
 
     @given(st.fractions())
     def test_shares(self, share: Fraction) -> None:
-        assert structure(Fraction, unstructure(share, Fraction)) == share
+        assert structure(unstructure(share, Fraction), Fraction) == share
 
     @given(st.datetimes(timezones=st.just(UTC)).map(lambda at: at.replace(microsecond=0)))
     def test_instants(self, at: datetime) -> None:
         text = unstructure(at, datetime)
-        assert structure(datetime, text) == at
+        assert structure(text, datetime) == at
         assert len(text) == 20
 
     @given(st.integers(0, 10**9))
     def test_durations(self, seconds: int) -> None:
         length = timedelta(seconds=seconds)
-        assert structure(timedelta, unstructure(length, timedelta)) == length
+        assert structure(unstructure(length, timedelta), timedelta) == length
 
     @pytest.mark.parametrize("text", ["2026-01-01T01:00:00+01:00", "2026-01-01T00:00:00+00:00"])
     def test_an_instant_may_come_with_any_offset(self, text: str) -> None:
-        found = structure(datetime, text)
+        found = structure(text, datetime)
         assert found == CONTRACT.start
         assert found.tzinfo is UTC
 
@@ -307,7 +308,7 @@ class TestFaultsAreReportedTogether:
                     raise RuleViolation("own.even", "an even number", str(value))
 
         with pytest.raises(InvalidDocument) as caught:
-            structure(Own, {"share": "2", "even": 3, "odd": 1, "more": 1})
+            structure({"share": "2", "even": 3, "odd": 1, "more": 1}, Own)
         assert [str(fault) for fault in caught.value.faults] == [
             'document: need fields of Own only, got "more"',
             'document.share: need a fraction from 0 to 1, got "2"',
@@ -537,12 +538,12 @@ class TestWhatCameIsSaidAsItWasSent:
     def test_of_each_kind_of_fault(self, changes: dict[str, Any], got: list[str]) -> None:
         data = unstructure(do.Rent(by="ann", offer=8192, mode=Mode.ON_DEMAND)) | changes
         with pytest.raises(InvalidDocument) as caught:
-            structure(do.Command, data)
+            structure(data, do.Command)
         assert [fault.got for fault in caught.value.faults] == got
 
     def test_what_is_missing_is_nothing_and_null_is_null(self) -> None:
         with pytest.raises(InvalidDocument) as caught:
-            structure(do.Stop, {"by": None})
+            structure({"by": None}, do.Stop)
         assert [(fault.path, fault.got) for fault in caught.value.faults] == [
             ("document.by", "null"),
             ("document.contract", "nothing"),
@@ -597,7 +598,7 @@ class TestWhatCameIsSaidAsItWasSent:
         with pytest.raises(ParseError, match=r"offer 5, line 1 column 1"):
             from_json("?", source="offer 5")
         with pytest.raises(InvalidDocument, match=r"row 7\.size"):
-            structure(Block, {"size": 0.5, "start": 0}, "row 7")
+            structure({"size": 0.5, "start": 0}, Block, "row 7")
 
     def test_what_documents_are_called_is_not_kept(self) -> None:
         """A service names each upload: 100 more names must take no more of its memory."""
@@ -612,9 +613,9 @@ class TestWhatCameIsSaidAsItWasSent:
 
         def read(source: str) -> None:
             assert from_json(to_json(PRICES), source=source) == PRICES
-            assert structure(ReservedSchedule, schedule, source) == CurveSchedule("0.4")
+            assert structure(schedule, ReservedSchedule, source) == CurveSchedule("0.4")
             with pytest.raises(InvalidDocument, match=f"^{source}"):
-                structure(type(PRICES), data_of(PRICES, gpu="x"), source)
+                structure(data_of(PRICES, gpu="x"), type(PRICES), source)
 
         schedule = unstructure(CurveSchedule("0.4"))
         read("first.json")
@@ -713,6 +714,10 @@ class TestWhatDocumentsDoNotHold:
         with pytest.raises((RuleViolation, WrongType), match=r"^value"):
             to_json(value)
 
+    def test_what_is_read_or_written_comes_first_and_then_its_kind(self) -> None:
+        for each in (structure, unstructure, from_json):
+            assert [*signature(each).parameters][1] == "kind"
+
     @pytest.mark.parametrize("value", [5, "x", None, {}, Money(1), Block])
     def test_what_is_no_value_of_ours(self, value: object) -> None:
         with pytest.raises(WrongType):
@@ -735,7 +740,7 @@ class TestWhatDocumentsDoNotHold:
     )
     def test_types_without_a_form_are_refused(self, kind: Any) -> None:
         with pytest.raises(WrongType):
-            structure(kind, {})
+            structure({}, kind)
 
     def test_a_field_that_would_hide_the_type(self) -> None:
         with pytest.raises(WrongType, match=r"Odd\.type"):
@@ -746,18 +751,29 @@ class TestWhatDocumentsDoNotHold:
         [
             (lambda: to_json(Market()), "value: .*market_to_json stores a market"),
             (lambda: to_json(Checkpoint(market=Market())), "value: .*market_to_json stores a mark"),
-            (lambda: structure(Market, {}), "kind: .*market_to_json stores a market"),
+            (lambda: structure({}, Market), "kind: .*market_to_json stores a market"),
             (lambda: json_schema(Market), "kinds: .*market_to_json stores a market"),
             (lambda: to_json(Transaction()), "value: .*store each command"),
             (lambda: to_json(parse("num_gpus=4")), "value: .*text that .*parse reads again"),
             (lambda: to_json(SearchRequest()), "value: .*text that .*parse reads again"),
             (lambda: to_json(Exponential("3")), r"value: .*Exponential\.average: need prices, and"),
             (lambda: to_json(Money(1)), "value: .*attrs class .unstructure writes others.* Money"),
+            (
+                lambda: unstructure([OFFER], list[Offer]),
+                r"kind: need tuple\[Offer, \.\.\.\], which .*, got list\[.*Offer\]$",
+            ),
+            (lambda: structure([], list), r"kind: need tuple\[T, \.\.\.\], .* got <class 'list'>$"),
+            (lambda: structure([], set[int]), r"kind: need frozenset\[int\], .* got set\[int\]$"),
+            (lambda: structure([], tuple), r"kind: need tuple\[T, \.\.\.\], with the type of its"),
+            (
+                lambda: unstructure(Listed()),
+                r"value: need what .*\(Listed\.items: need tuple\[int, \.\.\.\]",
+            ),
             (lambda: json_schema([Money]), "kinds: need an attrs class, got .*Money"),
             (lambda: json_schema([OFFER]), r"kinds\[0\]: need a class, got Offer"),  # type: ignore[list-item]
             (lambda: json_schema(5), "kinds: need a series of values, got 5"),  # type: ignore[arg-type]
             (
-                lambda: structure(Block | int, {}),
+                lambda: structure({}, Block | int),
                 r"kind: need classes of several.* got 'Block \| int'",
             ),
         ],
@@ -769,7 +785,7 @@ class TestWhatDocumentsDoNotHold:
     def test_two_classes_of_one_name_are_no_union(self) -> None:
         other = type("Block", (Odd,), {})
         with pytest.raises(WrongType, match="different names"):
-            structure(Block | frozen(other), {})
+            structure({}, Block | frozen(other))
 
 
 def schedule_class(name: str, **fields: Any) -> type[ReservedSchedule]:
@@ -794,7 +810,7 @@ class TestKindsOfYourOwn:
         assert unstructure(ours, ReservedSchedule)["type"] == "CurveSchedule"
         data = unstructure(theirs, ReservedSchedule)
         assert data == {"type": "mine.CurveSchedule", "max_discount": "0.25"}
-        assert structure(ReservedSchedule, data) == theirs
+        assert structure(data, ReservedSchedule) == theirs
 
     def test_one_that_is_defined_after_the_first_document_is_known_at_once(self) -> None:
         to_json(EVERYTHING)
@@ -813,13 +829,13 @@ class TestKindsOfYourOwn:
 
     def test_of_two_definitions_of_one_class_the_later_is_meant(self) -> None:
         first, second = schedule_class("Again"), schedule_class("Again")
-        assert type(structure(ReservedSchedule, unstructure(second(), ReservedSchedule))) is second
+        assert type(structure(unstructure(second(), ReservedSchedule), ReservedSchedule)) is second
         with pytest.raises(WrongType, match="another class has this name now"):
             unstructure(first(), ReservedSchedule)
 
     def test_one_that_is_derived_from_one_of_ours(self) -> None:
         value = Half(Fraction(1, 2))
-        assert structure(ReservedSchedule, unstructure(value, ReservedSchedule)) == value
+        assert structure(unstructure(value, ReservedSchedule), ReservedSchedule) == value
 
     def test_one_of_a_function_is_refused_since_no_other_process_has_it(self) -> None:
         """Seen: ``"type": "w.tariff.<locals>.Grace"``, stored with a market for good."""
@@ -872,9 +888,9 @@ class TestAnAbstractClassIsOneOfItsKinds:
         value = VALUES[name]
         data = unstructure(value, ReservedSchedule)
         assert data["type"] == name
-        assert structure(ReservedSchedule, data) == value
+        assert structure(data, ReservedSchedule) == value
         assert from_json(to_json(value), ReservedSchedule) == value
-        assert structure(ReservedSchedule | Block, data) == value
+        assert structure(data, ReservedSchedule | Block) == value
 
     def test_its_schema_asks_for_one_of_them(self) -> None:
         validator = jsonschema.Draft202012Validator(json_schema([ReservedSchedule]))
@@ -887,6 +903,13 @@ class TestAnAbstractClassIsOneOfItsKinds:
         assert found[0][0] == "document.type"
         assert "CurveSchedule" in found[0][1]
         assert faults(ReservedSchedule, {})[0][0] == "document.type"
+
+
+@frozen
+class Listed:
+    """A class with a field of a type that changes."""
+
+    items: list[int] = Factory(list)
 
 
 @frozen

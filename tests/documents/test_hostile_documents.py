@@ -160,7 +160,7 @@ class TestDurations:
 
     def test_the_longest_goes_both_ways(self) -> None:
         longest = timedelta(seconds=LONGEST)
-        assert structure(timedelta, unstructure(longest, timedelta)) == longest
+        assert structure(unstructure(longest, timedelta), timedelta) == longest
 
 
 # Of these a rule refuses something only because of another field, which may be what is wrong:
@@ -218,13 +218,13 @@ class TestTheFaultsOfAllFieldsComeTogether:
     def test_the_rules_are_asked_of_each_field(self) -> None:
         wrong = {"id": -1, "host": "", "gpu_name": "", "gpus": 0, "disk_mb": -5, "disk_share": "2"}
         with pytest.raises(InvalidDocument) as caught:
-            structure(Machine, wrong)
+            structure(wrong, Machine)
         assert [fault.path for fault in caught.value.faults] == [
             f"document.{name}" for name in wrong
         ]
         both = {"gpus": "2", "host": "", "colour": "red"}  # of its type, of the rules, and unknown
         with pytest.raises(InvalidDocument) as caught:
-            structure(Machine, both)
+            structure(both, Machine)
         assert [str(fault).partition(",")[0] for fault in caught.value.faults] == [
             "document: need fields of Machine only",
             "document.id: need a value",
@@ -260,7 +260,7 @@ class TestTheFaultsOfAllFieldsComeTogether:
 
         def told(**changes: Any) -> list[str]:
             with pytest.raises(InvalidDocument) as caught:
-                structure(Own, {"name": "ok", "size": 2} | changes)
+                structure({"name": "ok", "size": 2} | changes, Own)
             return [str(fault).partition(":")[0] for fault in caught.value.faults]
 
         assert told(share="0.5") == ["document.own"]  # of no field alone
@@ -288,13 +288,13 @@ class TestTheFaultsOfAllFieldsComeTogether:
                     raise RuleViolation("own.size", "a size", str(self.size))
 
         with pytest.raises(InvalidDocument) as caught:
-            structure(Own, {"name": "", "size": -1})
+            structure({"name": "", "size": -1}, Own)
         assert [fault.path for fault in caught.value.faults] == ["document.name"]
 
     def test_of_many_objects_with_faults_each_is_told(self) -> None:
         many = [{"id": 1, "host": "", "gpu_name": "", "gpus": 0}] * 1_000
         with pytest.raises(InvalidDocument) as caught:
-            structure(tuple[Machine, ...], many)
+            structure(many, tuple[Machine, ...])
         told = [fault.path for fault in caught.value.faults]
         assert told[:3] == [f"document[0].{name}" for name in ("host", "gpu_name", "gpus")]
         assert {path.partition(".")[0] for path in told} == {f"document[{n}]" for n in range(1_000)}

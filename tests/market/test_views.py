@@ -415,14 +415,22 @@ class TestIds:
         w.do(c.RentVolume(by=ANN, offer=views.volume_offers(w.market, w.now)[0].id, size_mb=10))
         [volume] = views.volumes_of(w.market, ANN)
         day = Interval(second(0), second(DAY))
-        numbers = {"machine": 1, "contract": _newest(w.market)}
+        numbers = {"machine": 1, "contract": _newest(w.market), "volume": volume.id}
         numbers["offer"] = views.offers(w.market, w.now)[0].id
         known = {"market": w.market, "at": w.now, "period": day, **numbers}
         known |= {"account": ANN, "host": HOST, "client": ANN}
-        known["id"] = {"machine": 1, "offer": numbers["offer"]}.get(view, volume.id)
         ask = getattr(views, view)
         needed = signature(ask).parameters
         return ask, {e: known[e] for e in needed if needed[e].default is Parameter.empty}
+
+    def test_the_parameter_is_called_as_the_thing(self) -> None:
+        """In each view alike, so that nobody has to look whether it is ``id`` or ``machine``."""
+        called = {"AccountId": {"account", "client", "host"}, "MachineId": {"machine"}}
+        called |= {"ContractId": {"contract"}, "OfferId": {"offer"}, "VolumeId": {"volume"}}
+        for view, name in of_ids():
+            hint = signature(getattr(views, view)).parameters[name].annotation
+            [kind] = set(re.split(r"\W+", hint)) & IDS
+            assert name in called[kind], view
 
     @pytest.mark.parametrize(("view", "name"), [each for each in of_ids() if each[0] != "is_host"])
     def test_that_nobody_has(self, view: str, name: str) -> None:

@@ -284,14 +284,14 @@ class TestDocuments:
         history = UptimeHistory(rentals=(Interval(T0, T0 + DAY),), outages=(outage,))
         (day,) = settle(BOUGHT, history).days
         assert unstructure(day) == stored
-        assert structure(DaySettlement, stored) == day
+        assert structure(stored, DaySettlement) == day
         assert (day.uptime, day.blend) == (Fraction(3, 4), Fraction(89, 100))
         with pytest.raises(InvalidDocument, match=r"document\.uptime: need") as refused:
-            structure(DaySettlement, {**stored, "uptime": "0.75"})
+            structure({**stored, "uptime": "0.75"}, DaySettlement)
         assert len(refused.value.faults) == 1
         renamed = {**stored, "uptime_parts": 1}
         with pytest.raises(InvalidDocument, match="need fields of DaySettlement only"):
-            structure(DaySettlement, renamed)
+            structure(renamed, DaySettlement)
 
 
 class TestBadInput:

@@ -72,7 +72,7 @@ state: InstanceState = advance(InstanceState.LOADING, InstanceEvent.LOADED)
 # Documents.
 text: str = to_json(claim)
 again: Claim = from_json(text, Claim)
-whatever: Claim | Block = structure(Claim, unstructure(claim))
+whatever: Claim | Block = structure(unstructure(claim), Claim)
 asked: Command = command_from_json(to_json(AddCredit(account="ann", amount=total)))
 gone: VolumeArchive = {}
 market, events = execute(Market(), asked, start, volumes=gone)

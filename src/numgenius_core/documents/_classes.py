@@ -41,6 +41,13 @@ from numgenius_core.documents._stand_ins import faults_of, field_of, within
 from numgenius_core.errors import IllegalMove, RuleViolation, WrongType, cut, shown
 
 _WHOLE: Final = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
+_FIXED: Final[Mapping[Any, str]] = {
+    list: "tuple[{}, ...], which holds a list's values",
+    set: "frozenset[{}], which holds a set's values",
+    tuple: "tuple[{}, ...], with the type of its values",
+    frozenset: "frozenset[{}], with the type of its values",
+}
+"""What a series is in documents, by what somebody may write for it."""
 _LOCAL: Final = "no other process can import a class of a function: define it in its module itself"
 _MANY_FAULTS: Final = 100
 """With so many in a document, what else is wrong with an object is not looked for."""
@@ -73,6 +80,9 @@ def codec_of(hint: Any, path: str = "kind") -> Codec:
         return tagged_codec((hint,), path)
     if isinstance(hint, type) and has(hint):
         return _class_codec(hint)
+    if (origin or hint) in _FIXED:
+        of = " | ".join(getattr(each, "__name__", str(each)) for each in arguments) or "T"
+        raise WrongType(path, _FIXED[origin or hint].format(of), str(named))
     return scalar_codec(named, path)
 
 

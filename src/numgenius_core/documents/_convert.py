@@ -110,7 +110,7 @@ def unstructure(value: object, kind: Any = None) -> Any:
     """Return a value as plain JSON data: dicts, lists, text, whole numbers, truths, ``None``.
 
     Args:
-        value: An instance of an attrs class of ours, or what ``kind`` says.
+        value: An instance of an attrs class, also of one of your own, or what ``kind`` says.
         kind: A type as a field would have it, such as ``tuple[Moved | Prepaid, ...]``; by default
             the class of the value, whose name stands under ``"type"``.
 
@@ -134,15 +134,16 @@ def unstructure(value: object, kind: Any = None) -> Any:
 
 
 @overload
-def structure(kind: type[T], data: object, source: str = ...) -> T: ...
+def structure(data: object, kind: type[T], source: str = ...) -> T: ...
 @overload
-def structure(kind: Any, data: object, source: str = ...) -> Any: ...
-def structure(kind: Any, data: object, source: str = "document") -> Any:
+def structure(data: object, kind: Any, source: str = ...) -> Any: ...
+def structure(data: object, kind: Any, source: str = "document") -> Any:
     """Return the value that plain JSON data means: the inverse of :func:`unstructure`.
 
     Args:
-        kind: A class of ours, or a type as a field would have it: ``Moved | Prepaid``.
         data: As ``json.loads`` gives it. Of a class, ``"type"`` may be left out.
+        kind: An attrs class, also one of your own, or a type as a field would have it:
+            ``Moved | Prepaid``.
         source: What messages call it.
 
     Raises:
@@ -152,7 +153,7 @@ def structure(kind: Any, data: object, source: str = "document") -> Any:
 
     >>> from numgenius_core import CurveSchedule
     >>> from numgenius_core.documents import structure
-    >>> structure(CurveSchedule, {"max_discount": "0.4"})
+    >>> structure({"max_discount": "0.4"}, CurveSchedule)
     CurveSchedule(max_discount=Fraction(2, 5))
     """
     tagged = type(data) is dict and "type" in data
@@ -180,7 +181,7 @@ def to_json(value: object, *, indent: int | None = None) -> str:
     """Return a value as a document, ASCII text on one line unless an ``indent`` is asked for.
 
     Args:
-        value: An instance of an attrs class of this library.
+        value: An instance of an attrs class, also of one of your own.
         indent: Blanks for each level, as ``json.dumps`` has them.
 
     Raises:

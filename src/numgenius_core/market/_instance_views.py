@@ -125,7 +125,7 @@ def is_host(market: Market, account: AccountId) -> bool:
     return found is not None and bool(found.machines)
 
 
-def machine(market: Market, id: MachineId) -> MachineState:  # noqa: A002 - as the field
+def machine(market: Market, machine: MachineId) -> MachineState:
     """Return a machine; raises ``UnknownId``.
 
     >>> from datetime import UTC, datetime
@@ -137,7 +137,7 @@ def machine(market: Market, id: MachineId) -> MachineState:  # noqa: A002 - as t
     >>> views.machine(market, 1).machine.gpu_name, views.machine(market, 1).listing is None
     ('A100', True)
     """
-    return market_of(market).machine(id)
+    return market_of(market).machine(machine)
 
 
 def machines_of(market: Market, host: AccountId) -> tuple[MachineState, ...]:

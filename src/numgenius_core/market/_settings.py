@@ -106,7 +106,7 @@ def _check_stored(schedule: object, kind: type, path: str) -> None:
 
     need = f"a {kind.__name__} that documents can hold"
     try:
-        again: object = structure(kind, unstructure(schedule, kind))
+        again: object = structure(unstructure(schedule, kind), kind)
     except RuleViolation as fault:
         raise WrongType(path, need, fault.got) from None
     except (InvalidDocument, TypeError, ValueError) as error:  # of a constructor of its own

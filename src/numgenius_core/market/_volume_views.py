@@ -118,7 +118,7 @@ def _offers_of(state: MachineState, at: datetime) -> tuple[VolumeOffer, ...]:
 
 def volume(
     market: Market,
-    id: VolumeId,  # noqa: A002 - as the field
+    volume: VolumeId,
     *,
     volumes: Mapping[VolumeId, RentedVolume] | None = None,
 ) -> RentedVolume:
@@ -129,7 +129,7 @@ def volume(
 
     Args:
         market: The market.
-        id: Its number.
+        volume: Its number.
         volumes: Where the caller keeps deleted volumes: the state forgets them.
 
     Raises:
@@ -153,11 +153,18 @@ def volume(
     >>> print(found.contract.name, found.contract.size_mb, market.machine(1).users_of(2))
     models 200000 []
     """
+    return _found(market, volume, volumes)
+
+
+def _found(
+    market: Market, number: VolumeId, volumes: Mapping[VolumeId, RentedVolume] | None
+) -> RentedVolume:
+    """Return a volume that exists, or one of the archive; refused as by :func:`volume`."""
     check_kind(market, Market, "market")
-    id = as_int(id)  # noqa: A001 - as the field
-    check_kind(id, int, "volume")
-    gone = archived(volumes, id, market.volumes, "volumes", RentedVolume, _LIVING)
-    return market.volume(id) if gone is None else gone
+    number = as_int(number)
+    check_kind(number, int, "volume")
+    gone = archived(volumes, number, market.volumes, "volumes", RentedVolume, _LIVING)
+    return market.volume(number) if gone is None else gone
 
 
 def volumes_of(market: Market, client: AccountId) -> tuple[RentedVolume, ...]:
@@ -185,7 +192,7 @@ def volumes_of(market: Market, client: AccountId) -> tuple[RentedVolume, ...]:
 
 def volume_statement_of(
     market: Market,
-    id: VolumeId,  # noqa: A002 - as the field
+    volume: VolumeId,
     period: Interval,
     *,
     volumes: Mapping[VolumeId, RentedVolume] | None = None,
@@ -197,7 +204,7 @@ def volume_statement_of(
 
     Args:
         market: The market.
-        id: Its number.
+        volume: Its number.
         period: When; it may end after the market's last event.
         volumes: Where the caller keeps deleted volumes.
 
@@ -222,8 +229,8 @@ def volume_statement_of(
     >>> print(views.volume_statement_of(market, 2, month).total)
     30.00
     """
-    found = volume(market, id, volumes=volumes)
+    found = _found(market, volume, volumes)
     check_kind(period, Interval, "period")
-    if id in market.volumes:
-        found = market_by(market, period.end, found.contract.client).volume(id)
+    if volume in market.volumes:
+        found = market_by(market, period.end, found.contract.client).volume(volume)
     return volume_statement(found.history, period)

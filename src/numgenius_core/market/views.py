@@ -176,12 +176,12 @@ def offers(market: Market, at: datetime, *, machine: MachineId | None = None) ->
     return tuple(each for state in listed for each in _offers_of(state, at))
 
 
-def offer(market: Market, id: OfferId, at: datetime) -> Offer:  # noqa: A002 - as the field
+def offer(market: Market, offer: OfferId, at: datetime) -> Offer:
     """Return one offer; all of a market or of a machine at once give :func:`offers`.
 
     Args:
         market: The market.
-        id: Its number.
+        offer: Its number.
         at: When, from the market's last event on: as it is then if nobody does anything more.
 
     Raises:
@@ -203,10 +203,10 @@ def offer(market: Market, id: OfferId, at: datetime) -> Offer:  # noqa: A002 - a
     (1, 'hanna')
     """
     at = not_before(market, at)
-    machine = find_offer(market, id)[0].id
+    machine = find_offer(market, offer)[0].id
     there = market_at(market, at, machine=machine).machine(machine)
     found = {each.id: each for each in _offers_of(there, at)}
-    return found_in(found, id, "offer", AN_OFFER)
+    return found_in(found, offer, "offer", AN_OFFER)
 
 
 def _offers_of(machine: MachineState, at: datetime) -> tuple[Offer, ...]:
