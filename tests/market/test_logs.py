@@ -583,6 +583,13 @@ class TestEveryLog:
         with pytest.raises(WrongType, match="fresh: need a function"):
             check_log(fresh)
 
+    @pytest.mark.parametrize("wrong", [MemoryLog, lambda: None])
+    def test_a_function_that_opens_nothing_is_no_fault_of_the_log(self, wrong: Any) -> None:
+        """Seen: ``check_log(MemoryLog)`` said that the log broke a law."""
+        need = "need a function that makes a log and returns a function that opens it once more"
+        with pytest.raises(WrongType, match=f"^fresh: {need}, got one that returns (<Mem|None)"):
+            check_log(wrong)
+
 
 class TestIdsAreKept:
     """Issue: "ids are kept as long as the log says"."""

@@ -17,7 +17,7 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from types import UnionType
-from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, Protocol, Union, cast, get_args, get_origin, get_type_hints
 
 import pandas as pd  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
@@ -31,7 +31,7 @@ from house import FACES, load
 from market_world import ANN, BOB, prices, second, world
 from numgenius_core import frames
 from numgenius_core._tables import Tabular
-from numgenius_core.bids import AuctionResult, BlockAuction, Claim, pay_as_bid, resolve
+from numgenius_core.bids import AuctionResult, BidBook, BlockAuction, Claim, pay_as_bid, resolve
 from numgenius_core.contracts import Contract
 from numgenius_core.errors import NumgeniusError, RuleViolation, WrongType, brief
 from numgenius_core.gpus import infer_min_gpu
@@ -40,6 +40,7 @@ from numgenius_core.listing import Mode, PriceTerms
 from numgenius_core.market import Market, Settings, commands as c, execute, execute_all, views
 from numgenius_core.market._ledger import Ledger
 from numgenius_core.market.instance import Instance
+from numgenius_core.market.logs import MemoryLog, Writer
 from numgenius_core.market.state import Account, MachineState
 from numgenius_core.money import Money
 from numgenius_core.offer import Block
@@ -452,7 +453,6 @@ class TestChoicesSayWhatThereIs:
         [
             lambda: quote(known.OFFER, timedelta(hours=1), mode="reserved"),  # type: ignore[arg-type]
             lambda: views.quotes(Market(), MOMENT, timedelta(hours=1), mode="reserved"),  # type: ignore[arg-type]
-            lambda: c.Rent(by="a", offer=1, mode="reserved"),  # type: ignore[arg-type]
             lambda: evolve(known.CONTRACT, mode="reserved"),  # type: ignore[arg-type]
             lambda: frames.quote(pd.DataFrame(), timedelta(hours=1), mode="reserved"),  # type: ignore[arg-type]
         ],
@@ -463,6 +463,13 @@ class TestChoicesSayWhatThereIs:
         need = "a Mode: Mode.ON_DEMAND, Mode.RESERVED, Mode.INTERRUPTIBLE"
         assert refused.value.need.removesuffix(", or a Column of words") == need
         assert refused.value.got == "'reserved'"
+
+    def test_a_mode_of_a_rental_names_those_that_are_taken(self) -> None:
+        """Seen: a text was told ``Mode.RESERVED``, which was refused next."""
+        with pytest.raises(WrongType) as refused:
+            c.Rent(by="a", offer=1, mode="reserved")  # type: ignore[arg-type]
+        need = "a Mode: Mode.ON_DEMAND, Mode.INTERRUPTIBLE (reserve by prepaying)"
+        assert refused.value.need == need
 
 
 class TestWorkIsBounded:
@@ -526,6 +533,26 @@ class TestReprsAreShort:
     def test_a_reading(self) -> None:
         reading = ANSWERS["reading"]
         assert repr(reading).startswith("Reading(source='text', offers=<66 values>, ")
+
+    def test_every_class_that_is_made_says_more_than_where_it_lies(self) -> None:
+        """Seen: ``<numgenius_core.market._writer.Writer object at 0x7f…>``."""
+        promised = [getattr(load(face), name) for face in FACES for name in load(face).__all__]
+        made = [each for each in promised if inspect.isclass(each) and not inspect.isabstract(each)]
+        bare: Any = object.__repr__
+        silent = [each for each in made if each.__repr__ is bare]
+        assert [each for each in silent if Protocol not in each.__bases__] == []
+
+    def test_what_changes_says_how_far_it_is(self) -> None:
+        log, book = MemoryLog(), BidBook(8)
+        writer = Writer(log)
+        paid = c.AddCredit(account=ANN, amount=Money(1))
+        for key in ("a", None):
+            writer.execute(paid, at=second(0), command_id=key)
+        book.bid(1, Block(start=0, size=8), PerHour(8))
+        book.bid(2, Block(start=0, size=1), PerHour("0.5"))
+        assert repr(log) == "<MemoryLog version=2, command_ids=1>"
+        assert repr(writer) == "<Writer version=2, log=MemoryLog>"
+        assert repr(book) == "<BidBook gpus=8, claims=2, running=1>"
 
     @pytest.mark.parametrize("kind", WITH_REPRS, ids=lambda kind: kind.__qualname__)
     def test_of_a_series_a_value_shows_how_much_there_is(self, kind: type) -> None:

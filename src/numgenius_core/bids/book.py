@@ -156,6 +156,10 @@ class BidBook:
         """The host's lowest bid, dollars per GPU-hour."""
         return self._engine.floor
 
+    def __repr__(self) -> str:
+        claims, running = len(self._engine.entries), len(self._engine.running)
+        return f"<{type(self).__name__} gpus={self.gpus}, claims={claims}, running={running}>"
+
     def __len__(self) -> int:
         return len(self._engine.entries)
 

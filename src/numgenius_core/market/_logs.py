@@ -243,6 +243,10 @@ class MemoryLog(Log):
         self._checkpoint: Checkpoint | None = None
         self._lock = Lock()  # for readers, too: an id is known as soon as its events are
 
+    def __repr__(self) -> str:  # without the lock: whoever has it may be shown, too
+        events, ids = len(self._events), len(self._replies)
+        return f"<{type(self).__name__} version={events}, command_ids={ids}>"
+
     @property
     def version(self) -> int:
         """The number of events that are kept."""

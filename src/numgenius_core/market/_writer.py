@@ -160,6 +160,10 @@ class Writer:
         self._begin()
         self.catch_up()
 
+    def __repr__(self) -> str:
+        log = type(self.log).__name__
+        return f"<{type(self).__name__} version={self.market.version}, log={log}>"
+
     def _begin(self) -> None:
         """Begin with the latest checkpoint, or with nothing."""
         kept = self.log.checkpoint()

@@ -15,7 +15,7 @@ from typing import cast
 from attrs import field, frozen
 
 from numgenius_core._numbers import fraction
-from numgenius_core.errors import brief
+from numgenius_core.errors import WrongType, brief, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.listing import Machine, Mode, PriceTerms, Verification
 from numgenius_core.maintenance.schedule import MaintenanceWindow
@@ -381,6 +381,13 @@ def _attached(given: Iterable[VolumeId]) -> tuple[VolumeId, ...]:
     return cast(tuple[VolumeId, ...], given)
 
 
+def _rented_as(value: object, path: str) -> None:
+    """Refuse what is no mode, with those that are taken: a contract becomes reserved later."""
+    if type(value) is not Mode:
+        need = f"a Mode: {Mode.ON_DEMAND}, {Mode.INTERRUPTIBLE} (reserve by prepaying)"
+        raise WrongType(path, need, shown(value))
+
+
 @frozen(kw_only=True)
 class Rent(Order):
     """Create an instance on an offer: a contract at the listing's terms (G3).
@@ -402,7 +409,7 @@ class Rent(Order):
 
     by: AccountId
     offer: OfferId
-    mode: Mode
+    mode: Mode = field(metadata={"check": _rented_as})
     bid: PerHour | None = None
     disk_mb: int = 0
     end: datetime | None = None

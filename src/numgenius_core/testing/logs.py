@@ -16,7 +16,7 @@ from numgenius_core.market.events import ContractCreated, CreditAdded, VolumeRen
 from numgenius_core.market.logs import Entry, Log, MemoryLog, Reply, Writer
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour
-from numgenius_core.testing.law import Law, Rule
+from numgenius_core.testing.law import Law, LawBroken, Rule
 
 Opens = Callable[[], Log]
 """Opens the same log once more, as another process does."""
@@ -388,7 +388,8 @@ def check_log(fresh: Callable[[], Callable[[], Log]]) -> None:
             that log once more, as another process does. It is called once for each law.
 
     Raises:
-        WrongType: ``fresh`` is no function.
+        WrongType: ``fresh`` is no function, or returns none: the class of a log itself is no such
+            function, since nobody could open its log once more.
         LawBroken: The first law that does not hold, or the log raised.
 
     >>> from numgenius_core.market.logs import MemoryLog
@@ -411,4 +412,19 @@ def check_log(fresh: Callable[[], Callable[[], Log]]) -> None:
     """
     if not callable(fresh):
         raise WrongType("fresh", "a function", shown(fresh))
-    LOG.check(fresh)
+    refused: list[WrongType] = []
+
+    def checked() -> Opens:
+        opens = fresh()
+        if not callable(opens):
+            need = "a function that makes a log and returns a function that opens it once more"
+            refused.append(WrongType("fresh", need, f"one that returns {shown(opens)}"))
+            raise refused[0]
+        return opens
+
+    try:
+        LOG.check(checked)
+    except LawBroken:
+        if refused:  # by what was given, and not by the log
+            raise refused[0] from None
+        raise
