@@ -18,7 +18,7 @@ import attrs
 import numgenius_core
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
-from house import FACES, load
+from house import FACES, load, own_names
 
 TARGET: Final = Path(__file__).parent.parent / "tests" / "api"
 _INHERITED: Final = frozenset(dir(object)) | frozenset(dir(Enum)) | frozenset(dir(Exception))
@@ -27,7 +27,9 @@ _OPERATORS: Final = frozenset({"__add__", "__sub__", "__mul__", "__truediv__", "
 
 def texts() -> dict[str, str]:
     """Return the files' texts by the names of the modules: one public thing a line."""
-    found = {"__init__": "".join(f"{name}\n" for name in sorted(numgenius_core.__all__))}
+    names = [f"{name}\n" for name in sorted(numgenius_core.__all__)]
+    own = [f"{line}\n" for name in own_names() for line in _lines(name, _of_package(name))]
+    found = {"__init__": "".join([*names, *own])}
     for face in FACES:
         module = load(face)
         lines = [
@@ -35,6 +37,10 @@ def texts() -> dict[str, str]:
         ]
         found[face] = "".join(f"{line}\n" for line in lines)
     return found
+
+
+def _of_package(name: str) -> Any:
+    return getattr(numgenius_core, name)
 
 
 def write() -> None:

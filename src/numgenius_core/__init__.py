@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         whatif as whatif,
         wire as wire,
     )
+    from numgenius_core._tables.result import ResultTable
     from numgenius_core.bids import Claim, resolve
     from numgenius_core.billing import History, Statement, statement
     from numgenius_core.contracts import Contract, agree, extend
@@ -100,6 +101,7 @@ _NAMES = {
     "wire": ("Reading", "read_offers", "read_sample"),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
+_HOMES["ResultTable"] = "_tables.result"  # of all rooms, so of none
 _ROOMS = frozenset(
     _NAMES.keys()
     | {
@@ -148,6 +150,7 @@ __all__ = [
     "Quote",
     "Reading",
     "ReservedSchedule",
+    "ResultTable",
     "RuleViolation",
     "Statement",
     "StepSchedule",

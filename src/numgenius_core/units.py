@@ -8,6 +8,7 @@ for its shortest decimal text.
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
@@ -20,6 +21,7 @@ __all__ = [
     "MB_PER_GB",
     "SECONDS_PER_MONTH",
     "Amount",
+    "Cell",
     "Exact",
     "to_bytes",
     "to_megabytes",
@@ -37,6 +39,9 @@ Amount = str | int | Decimal
 Exact = Amount | Fraction
 """What an exact number is made from: a share, such as a discount or a fee, or months; ``"0.4"`` and
 ``Fraction(2, 5)`` are the same."""
+
+Cell = int | float | str | datetime | None
+"""What a row of ``to_dicts`` has in a column: what a program computes with, or names a row by."""
 
 HOURS_PER_MONTH: Final = 720
 """Hours in the month of every price and every discount (measured)."""

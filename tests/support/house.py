@@ -42,6 +42,12 @@ VALUES: Final = [name for name in ORDER if name not in ROOMS and name[0] != "_"]
 FACES: Final = sorted([*VALUES, *ROOMS, *MARKET_FACES])
 
 
+def own_names() -> list[str]:
+    """Return what the package promises itself, since it is of all rooms."""
+    of_faces = {name for face in FACES for name in load(face).__all__}
+    return [name for name in numgenius_core.__all__ if name not in of_faces]
+
+
 def load(name: str) -> ModuleType:
     """Return a module of the package."""
     return importlib.import_module(f"{PACKAGE}.{name}" if name else PACKAGE)

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import polars as pl
 
-from numgenius_core import frames
+from numgenius_core import ResultTable, frames
 from numgenius_core.bids import Claim, Resolution, resolve
 from numgenius_core.contracts import InstanceEvent, InstanceState, advance
 from numgenius_core.documents import from_json, json_schema, structure, to_json, unstructure
@@ -14,8 +14,10 @@ from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.intervals import after, fixed_duration, parse_duration, parse_instant
 from numgenius_core.listing import Listing, Machine, PriceTerms
 from numgenius_core.market import Instance, Market, VolumeArchive, execute, views
-from numgenius_core.market.commands import AddCredit, Command, ListMachine
+from numgenius_core.market.commands import AddCredit, AnyCommand, Command, ListMachine, Tick
+from numgenius_core.market.events import Event
 from numgenius_core.market.journal import command_from_json
+from numgenius_core.market.logs import Later, MemoryLog, Writer
 from numgenius_core.money import Money
 from numgenius_core.offer import Block, Offer
 from numgenius_core.prices import CurveSchedule, refund
@@ -85,3 +87,18 @@ shown: pl.DataFrame = frames.dollars(frames.payout(priced, "quote_total", "0.25"
 named = frames.Columns(verification=None)
 cut: pl.DataFrame = frames.slices(market_frame, min_gpu="num_gpus")
 lazily: pl.LazyFrame = frames.reserve(market_frame.lazy(), 1, columns=named)
+
+
+# Who wraps a function can annotate what it takes and gives.
+def carried_out(*commands: AnyCommand | Later) -> tuple[Event, ...]:
+    return Writer(MemoryLog()).execute(*commands, at=start)
+
+
+def changes_of(command: AnyCommand) -> ResultTable:
+    return views.preview(Market(), command, start).table()
+
+
+payment = AddCredit(account="ann", amount=Money(1))
+several = [payment, Tick()]
+carried_out(*several, lambda _: payment)
+changes_of(several[0])

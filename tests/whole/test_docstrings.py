@@ -136,7 +136,7 @@ def shown_at_work(face: str, code: str) -> set[str]:
 def to_be_shown(face: str) -> set[str]:
     """Return the commands, the events or the errors of a face, without what only joins them."""
     names = set(load(face).__all__)
-    return names - {"Command", "Event", "StopReason"}
+    return names - {"AnyCommand", "Command", "Event", "StopReason"}
 
 
 def code_of(page: Path) -> str:

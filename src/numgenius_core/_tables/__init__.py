@@ -16,17 +16,17 @@ from attrs import fields, has
 from numgenius_core.errors import brief
 from numgenius_core.money import Money
 from numgenius_core.rates import Rate
+from numgenius_core.units import Cell
 
 if TYPE_CHECKING:
     from numgenius_core._tables.result import ResultTable
 
 
 T_co = TypeVar("T_co", covariant=True)
-Number: TypeAlias = "int | float | str | datetime | None"
-"""What a program computes with, or names a row by."""
+Number: TypeAlias = Cell
 
 
-def numbers(row: object) -> dict[str, Number]:
+def numbers(row: object) -> dict[str, Cell]:
     """Return the fields of a value, or the entries of a mapping, as numbers and words.
 
     Dollars, shares and other exact numbers are the nearest ``float``, choices their words, a period
@@ -41,7 +41,7 @@ def numbers(row: object) -> dict[str, Number]:
         kind = type(row)
         columns = _columns(kind)  # type: ignore[arg-type]  # a class has a hash
         named = {column: getattr(row, name) for name, column in columns}
-    found: dict[str, Number] = {}
+    found: dict[str, Cell] = {}
     for name, value in named.items():
         if isinstance(value, Money | Rate | Fraction | Decimal):
             found[name] = float(value)
@@ -91,7 +91,7 @@ class Tabular(ABC):
     def _rows(self) -> Iterable[object]:
         """Return what each row is about: a value, or its figures by name."""
 
-    def to_dicts(self) -> list[dict[str, Number]]:
+    def to_dicts(self) -> list[dict[str, Cell]]:
         """Return a dict for each row, as ``pandas.DataFrame(…)`` takes them: numbers and words.
 
         Dollars and shares are the nearest ``float``, for charts and statistics; what is exact

@@ -15,6 +15,7 @@ from numgenius_core.bids.auction import (
 )
 from numgenius_core.bids.book import BidBook
 from numgenius_core.bids.changes import (
+    BookChange,
     BookEvent,
     ClaimEntered,
     ClaimLeft,
@@ -52,6 +53,7 @@ __all__ = [
     "AuctionResult",
     "BidBook",
     "BlockAuction",
+    "BookChange",
     "BookEvent",
     "Claim",
     "ClaimEntered",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from numgenius_core._accrual import Price
 from numgenius_core.billing._focus_columns import FOCUS_COLUMNS
-from numgenius_core.billing.focus import focus_commitments, focus_rows
+from numgenius_core.billing.focus import FocusRow, FocusVersion, focus_commitments, focus_rows
 from numgenius_core.billing.grace import DaysOfGrace, GraceSchedule
 from numgenius_core.billing.history import (
     Fact,
@@ -40,6 +41,8 @@ __all__ = [
     "ChargeKind",
     "DaysOfGrace",
     "Fact",
+    "FocusRow",
+    "FocusVersion",
     "GraceSchedule",
     "History",
     "Line",
@@ -48,6 +51,7 @@ __all__ = [
     "Moved",
     "PayoutSchedule",
     "Prepaid",
+    "Price",
     "Rebid",
     "Reconciled",
     "Reconciliation",

@@ -49,10 +49,12 @@ from numgenius_core.money import ZERO, Money, rounded_parts
 from numgenius_core.units import BYTES_PER_GB, MB_PER_GB, SECONDS_PER_HOUR, SECONDS_PER_MONTH
 
 _Bill = Statement | VolumeStatement
-Row = dict[str, str | None]
-"""One row: numbers as decimal text, instants as ISO 8601 in UTC, nothing as ``None``."""
+FocusRow = dict[str, str | None]
+"""A row of FOCUS, by its columns: numbers as decimal text, instants as ISO 8601 in UTC, nothing as
+``None``."""
 
 FocusVersion = Literal["1.2", "1.3"]
+"""The version of FOCUS that rows are of."""
 
 _RENTAL: Final = ("GPU rental", "Compute", "Containers")
 _TRAFFIC: Final = ("Traffic", "Networking", "Network Connectivity")
@@ -79,7 +81,7 @@ def focus_rows(
     invoice: str | None = None,
     billing_period: Interval | None = None,
     places: int = 9,
-) -> tuple[Row, ...]:
+) -> tuple[FocusRow, ...]:
     """Return a statement as FOCUS rows, one for each line, with all of :data:`FOCUS_COLUMNS`.
 
     Args:
@@ -151,7 +153,7 @@ def focus_rows(
     return tuple(rows)
 
 
-def focus_commitments(*histories: History) -> tuple[Row, ...]:
+def focus_commitments(*histories: History) -> tuple[FocusRow, ...]:
     """Return the deposits of instances as rows of FOCUS 1.3's data set of commitments.
 
     A row has all columns of that dataset, in its order. ``ContractApplied`` of :func:`focus_rows`
@@ -188,7 +190,7 @@ def focus_commitments(*histories: History) -> tuple[Row, ...]:
     >>> row["ContractCommitmentId"], row["ContractCommitmentCost"], row["ContractPeriodEnd"]
     ('deposit-7', '1152', '2026-01-31T00:00:00Z')
     """
-    rows: dict[ContractId, Row] = {}
+    rows: dict[ContractId, FocusRow] = {}
     for index, history in enumerate(histories):
         place = f"histories[{index}]"
         check_kind(history, History, place)
@@ -203,7 +205,7 @@ def focus_commitments(*histories: History) -> tuple[Row, ...]:
     return tuple(rows.values())
 
 
-def _committed(history: History, place: str) -> Row | None:
+def _committed(history: History, place: str) -> FocusRow | None:
     """Return the row of a deposit, or nothing if nothing was prepaid."""
     contract = history.contract
     paid = [fact for fact in history.facts if isinstance(fact, Prepaid | Refunded)]
@@ -255,7 +257,7 @@ def _costs(statement: _Bill, places: int) -> dict[str, tuple[Decimal, ...]]:
     return {name: rounded_parts(column, places, past) for name, (column, past) in columns.items()}
 
 
-def _parties(names: dict[str, str]) -> Row:
+def _parties(names: dict[str, str]) -> FocusRow:
     """Return who publishes, serves, hosts, invoices and pays."""
     provider = names["provider"]
     return {
@@ -268,7 +270,7 @@ def _parties(names: dict[str, str]) -> Row:
     }
 
 
-def _account(statement: _Bill, period: Interval) -> Row:
+def _account(statement: _Bill, period: Interval) -> FocusRow:
     """Return the account and the period, which all rows of a statement share."""
     contract = statement.contract
     return {
@@ -282,7 +284,7 @@ def _account(statement: _Bill, period: Interval) -> Row:
     }
 
 
-def _resource(line: Line, statement: _Bill) -> Row:
+def _resource(line: Line, statement: _Bill) -> FocusRow:
     """Return what the charge is for: the instance or volume, or the deposit bought or lost."""
     contract = statement.contract
     if isinstance(contract, VolumeContract):
@@ -304,7 +306,7 @@ def _resource(line: Line, statement: _Bill) -> Row:
     }
 
 
-def _charged(line: Line) -> Row:
+def _charged(line: Line) -> FocusRow:
     """Return what is charged for, and how."""
     purchase = line.kind in PAYMENTS
     service, category, subcategory = _SERVICE.get(line.kind, _RENTAL)
@@ -324,7 +326,7 @@ def _charged(line: Line) -> Row:
     }
 
 
-def _priced(line: Line, statement: _Bill) -> Row:
+def _priced(line: Line, statement: _Bill) -> FocusRow:
     """Return the SKU and its price: a SKU is the same however it is paid, a price is of a machine.
 
     The price of a GPU line is that of all its GPUs together, so their number is part of it.
@@ -341,7 +343,7 @@ def _priced(line: Line, statement: _Bill) -> Row:
     }
 
 
-def _quantities(line: Line) -> Row:
+def _quantities(line: Line) -> FocusRow:
     """Return quantities, units and unit prices: price × quantity is the cost."""
     if line.rate is None or line.list_rate is None:
         sign = -1 if line.amount < ZERO else 1
@@ -385,7 +387,7 @@ def _measures(line: Line) -> tuple[tuple[str, str], tuple[str, str]]:
     return sent, sent
 
 
-def _commitment(line: Line, statement: _Bill) -> Row:
+def _commitment(line: Line, statement: _Bill) -> FocusRow:
     """Return the columns of the deposit, empty for what has nothing to do with it."""
     contract = statement.contract
     if line.kind not in _COMMITTED or isinstance(contract, VolumeContract):

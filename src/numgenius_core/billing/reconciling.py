@@ -29,7 +29,7 @@ from typing import Any, Final, Literal
 from attrs import evolve, field, frozen
 
 from numgenius_core._checks import ReadOnly, as_tuple, check_kind, keep_id, read_only_json
-from numgenius_core._tables import Number, Tabular, numbers
+from numgenius_core._tables import Tabular, numbers
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.billing.metering import TIMED, Line, LineKind, clipped
 from numgenius_core.billing.statements import Statement
@@ -38,7 +38,7 @@ from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, to_epoch
 from numgenius_core.money import ZERO, Money
-from numgenius_core.units import SECONDS_PER_DAY
+from numgenius_core.units import SECONDS_PER_DAY, Cell
 
 
 class ChargeKind(Enum):
@@ -226,7 +226,7 @@ class Reconciliation(Tabular):
         head = ("charge", "period", "billed $", "explained $", "difference $", "")
         return ResultTable(title="", head=head, rows=tuple(rows))
 
-    def to_dicts(self) -> list[dict[str, Number]]:
+    def to_dicts(self) -> list[dict[str, Cell]]:
         """Return a dict for each row, as ``pandas.DataFrame(…)`` takes them, with its ``verdict``.
 
         That is ``agrees``, ``not explained``, ``not credited`` or ``not billed``; of one that is

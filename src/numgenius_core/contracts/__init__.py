@@ -7,6 +7,7 @@ from numgenius_core.contracts.contract import Contract, RateChange, agree, to_re
 from numgenius_core.contracts.extension import (
     Extended,
     Extension,
+    ExtensionVerdict,
     PendingIncrease,
     Raise,
     Unchanged,
@@ -26,6 +27,7 @@ __all__ = [
     "Disk",
     "Extended",
     "Extension",
+    "ExtensionVerdict",
     "InstanceEvent",
     "InstanceState",
     "NotExtended",

@@ -26,12 +26,14 @@ from numgenius_core.errors import MissingExtra
 if find_spec("narwhals") is None:  # pragma: no cover - tested in an environment without it
     raise MissingExtra("pricing dataframes", "frames")
 
-from numgenius_core.frames.columns import PICO_COLUMNS, Column, Columns
+from numgenius_core.frames.columns import PICO_COLUMNS, Column, ColumnNames, Columns
 from numgenius_core.frames.fleets import occupancy, offer_columns, resolve, slices
 from numgenius_core.frames.payouts import dollars, payout
 from numgenius_core.frames.prices import (
     IndexLink,
     ModelPrice,
+    ModelPrices,
+    PriceChain,
     basket_price,
     matched_index,
     model_prices,
@@ -43,9 +45,12 @@ from numgenius_core.frames.quotes import quote, reserve
 __all__ = [
     "PICO_COLUMNS",
     "Column",
+    "ColumnNames",
     "Columns",
     "IndexLink",
     "ModelPrice",
+    "ModelPrices",
+    "PriceChain",
     "basket_price",
     "dollars",
     "matched_index",

@@ -11,7 +11,7 @@ from numgenius_core.maintenance.fleet import (
     plan_fleet,
 )
 from numgenius_core.maintenance.hours import Recurrence, allowed_intervals
-from numgenius_core.maintenance.losses import Disturbance, Weights, disturbances
+from numgenius_core.maintenance.losses import Disturbance, Refunds, Weights, disturbances
 from numgenius_core.maintenance.schedule import (
     Category,
     MachineSchedule,
@@ -39,6 +39,7 @@ __all__ = [
     "PlanStep",
     "Proof",
     "Recurrence",
+    "Refunds",
     "Weights",
     "WindowPlan",
     "WindowStatus",

@@ -38,6 +38,7 @@ from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_HOUR, Exact
 
 Refunds = Mapping[ContractId, Money]
+"""What is paid back of deposits, by the contract."""
 Piece = tuple[int, int, int, int, int]
 """Start, end, loss at the start, loss at the end, loss per second: all whole numbers."""
 

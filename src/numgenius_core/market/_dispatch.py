@@ -47,7 +47,6 @@ from numgenius_core.market._contradictions import check_up_to_date
 from numgenius_core.market._copying import maker
 from numgenius_core.market._decision import Decision
 from numgenius_core.market._evolution import apply_event, apply_foreign
-from numgenius_core.market._messages import Order
 from numgenius_core.market._transfers import TRANSFER_COMMANDS
 from numgenius_core.market._volumes import VOLUME_COMMANDS
 from numgenius_core.market.events import Event
@@ -67,7 +66,7 @@ class CommandResult:
         error: Why it was refused, so that nothing happened; ``None`` if it was not.
     """
 
-    command: c.Command | Order
+    command: c.AnyCommand
     at: datetime
     events: tuple[Event, ...] = field(default=(), repr=brief)
     error: NumgeniusError | None = field(default=None, eq=told)
@@ -80,7 +79,7 @@ VolumeArchive = MutableMapping[VolumeId, RentedVolume]
 """Where the caller keeps deleted volumes, as an :data:`Archive` keeps instances."""
 
 
-def decide(market: Market, command: c.Command | Order, at: datetime) -> tuple[Event, ...]:
+def decide(market: Market, command: c.AnyCommand, at: datetime) -> tuple[Event, ...]:
     """Return what a command leads to, and before it whatever came due up to ``at``.
 
     Args:
@@ -110,7 +109,7 @@ def decide(market: Market, command: c.Command | Order, at: datetime) -> tuple[Ev
 
 def execute(
     market: Market,
-    command: c.Command | Order,
+    command: c.AnyCommand,
     at: datetime,
     *,
     archive: Archive | None = None,
@@ -150,7 +149,7 @@ def execute(
 
 def execute_all(
     market: Market,
-    commands: Iterable[tuple[c.Command | Order, datetime]],
+    commands: Iterable[tuple[c.AnyCommand, datetime]],
     *,
     archive: Archive | None = None,
     volumes: VolumeArchive | None = None,
@@ -370,7 +369,7 @@ def no_command(given: object, path: str) -> WrongType:
     return other_kind(given, _DO, path, "a command of a market")
 
 
-def decided(market: Builder, command: c.Command | Order, at: datetime) -> Decision:
+def decided(market: Builder, command: c.AnyCommand, at: datetime) -> Decision:
     """Return the decision that a command is; raises as :func:`decide`.
 
     All that is due was looked up in the market: it is new, or the command before was carried out.
@@ -391,7 +390,7 @@ def decided(market: Builder, command: c.Command | Order, at: datetime) -> Decisi
     return decision
 
 
-def check_step(market: Market | Builder, command: c.Command | Order, at: datetime) -> None:
+def check_step(market: Market | Builder, command: c.AnyCommand, at: datetime) -> None:
     """Refuse an instant before the market's last event, or too long after it for its settings."""
     if at < market.now:
         raise RuleViolation("at", f"an instant from {market.now} on", str(at))

@@ -34,7 +34,6 @@ from numgenius_core.market._clock import advance_to
 from numgenius_core.market._concerns import check_event, owner_of, subject_of, words_of
 from numgenius_core.market._dispatch import decided, is_command, no_command
 from numgenius_core.market._evolution import apply_foreign
-from numgenius_core.market._messages import Order
 from numgenius_core.market._relisting import TERMS, TermChange, TermOrigin, origin_of, term_of
 from numgenius_core.market.state import Market
 
@@ -60,7 +59,7 @@ class Preview(Tabular):
         market: The market after the command.
     """
 
-    command: c.Command | Order
+    command: c.AnyCommand
     at: datetime
     due: tuple[e.Event, ...] = field(default=(), repr=brief)
     events: tuple[e.Event, ...] = field(default=(), repr=brief)
@@ -193,7 +192,7 @@ def _facts(event: e.Event) -> tuple[str, str]:
     return words_of(event), ", ".join(facts)
 
 
-def preview(market: Market, command: c.Command | Order, at: datetime) -> Preview:
+def preview(market: Market, command: c.AnyCommand, at: datetime) -> Preview:
     """Return what a command would do if it were given at an instant: to whom, and why.
 
     A preview is what then happens: ``due`` and ``events`` are the events that
@@ -249,7 +248,7 @@ def preview(market: Market, command: c.Command | Order, at: datetime) -> Preview
 
 
 def _terms(
-    market: Market, after: Market, command: c.Command | Order, at: datetime
+    market: Market, after: Market, command: c.AnyCommand, at: datetime
 ) -> tuple[TermChange, ...]:
     """Return the terms of a listing that a command publishes; none if it publishes none."""
     if not isinstance(command, c.ListMachine | c.Relist):

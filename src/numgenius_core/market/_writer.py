@@ -24,15 +24,14 @@ from numgenius_core.intervals import utc
 from numgenius_core.market._clock import advance_to
 from numgenius_core.market._dispatch import check_step, execute, is_command, no_command, replay_from
 from numgenius_core.market._logs import Checkpoint, Entry, Log, Reply, check_id
-from numgenius_core.market._messages import Order
 from numgenius_core.market._notifications import notifications
-from numgenius_core.market.commands import Command, SetSettings, Tick
+from numgenius_core.market.commands import AnyCommand, SetSettings, Tick
 from numgenius_core.market.events import Event
 from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Market
 from numgenius_core.market.volume import RentedVolume
 
-Reaction = Callable[[Market, Event], Iterable[Command | Order]]
+Reaction = Callable[[Market, Event], Iterable[AnyCommand]]
 """What follows from an event at once: commands, of the market on which they are carried out.
 
 It is asked of each event of a transaction and of all that comes due before it, such as a balance
@@ -49,7 +48,7 @@ stops the market: every later transaction meets it first, until the reaction is 
 reaction looks at the market before it gives a command that could be refused.
 """
 
-Later = Callable[[Sequence[Event]], Command | Order]
+Later = Callable[[Sequence[Event]], AnyCommand]
 """A command that is made from the events of those before it in its transaction."""
 
 Telling = Callable[[Market, Sequence[Event]], str]
@@ -57,8 +56,8 @@ Telling = Callable[[Market, Sequence[Event]], str]
 
 
 def _as_commands(
-    given: Iterable[Command | Order | Later],
-) -> tuple[Command | Order | Later, ...]:
+    given: Iterable[AnyCommand | Later],
+) -> tuple[AnyCommand | Later, ...]:
     commands = as_tuple(given, "commands")
     for index, command in enumerate(commands):
         later = callable(command) and not isinstance(command, type)  # ``Tick`` without its ()
@@ -94,10 +93,8 @@ class Transaction:
     'order 7'
     """
 
-    commands: tuple[Command | Order | Later, ...] = field(
-        default=(), converter=_as_commands, repr=brief
-    )
-    means: Callable[[Market, datetime], Iterable[Command | Order | Later]] | None = None
+    commands: tuple[AnyCommand | Later, ...] = field(default=(), converter=_as_commands, repr=brief)
+    means: Callable[[Market, datetime], Iterable[AnyCommand | Later]] | None = None
     command_id: str | None = None
     tell: Telling | None = None
 
@@ -198,7 +195,7 @@ class Writer:
 
     def execute(
         self,
-        *commands: Command | Order | Later,
+        *commands: AnyCommand | Later,
         at: datetime | Callable[[], datetime],
         command_id: str | None = None,
     ) -> tuple[Event, ...]:
@@ -308,7 +305,7 @@ class _Batch:
         due = course.pass_time(self._at)
         before, happened = course.market, list[Event]()
 
-        def carry_out(given: Command | Order | Later) -> None:
+        def carry_out(given: AnyCommand | Later) -> None:
             command = given(tuple(happened)) if callable(given) else given
             happened.extend(course.carry_out(command, self._at))
 
@@ -348,7 +345,7 @@ class _Course:
             found += self._with_reactions(tuple(decision.events), until)
         return found
 
-    def carry_out(self, command: Command | Order, at: datetime) -> list[Event]:
+    def carry_out(self, command: AnyCommand, at: datetime) -> list[Event]:
         """Carry out a command, and what is the reaction to it; return the events of both."""
         return self._with_reactions(self._do(command, at), at)
 
@@ -363,7 +360,7 @@ class _Course:
                     raise _in_reaction(refusal, event) from refusal
         return found
 
-    def _do(self, command: Command | Order, at: datetime) -> tuple[Event, ...]:
+    def _do(self, command: AnyCommand, at: datetime) -> tuple[Event, ...]:
         archives: Any = {"archive": self.instances, "volumes": self.volumes}
         self.market, events = execute(self.market, command, at, **archives)
         return events

@@ -47,6 +47,7 @@ __all__ = [
     "AddCredit",
     "AddMachine",
     "AnnounceMaintenance",
+    "AnyCommand",
     "CancelMaintenance",
     "ChangeBid",
     "CleanUp",
@@ -539,3 +540,6 @@ Command = (
     | TransferCredit
 )
 """Everything a market can be told to do."""
+AnyCommand = Command | Order
+"""A command as functions take one: :data:`Command`, or what type checkers make of several commands
+in one list."""

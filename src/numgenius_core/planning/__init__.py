@@ -20,7 +20,7 @@ from numgenius_core.planning.bids import BidOutcome, BidPlan, compare_bids
 from numgenius_core.planning.deadlines import DeadlineOption, DeadlinePlan, Pays, meet_deadline
 from numgenius_core.planning.histories import read_price_series
 from numgenius_core.planning.market_series import MarketSeries
-from numgenius_core.planning.occupancy import MarketMoment
+from numgenius_core.planning.occupancy import MarketMoment, MarketMoments
 from numgenius_core.planning.price_series import PriceSeries
 from numgenius_core.planning.relisting import Outlook, RelistingPlan, extend_or_relist
 from numgenius_core.planning.reserving import (
@@ -30,7 +30,7 @@ from numgenius_core.planning.reserving import (
     cost_of_stay,
     reserve_for,
 )
-from numgenius_core.planning.spells import FreeSpell
+from numgenius_core.planning.spells import FreeSpell, FreeSpells
 
 __all__ = [
     "BidOutcome",
@@ -40,7 +40,9 @@ __all__ = [
     "DeadlineOption",
     "DeadlinePlan",
     "FreeSpell",
+    "FreeSpells",
     "MarketMoment",
+    "MarketMoments",
     "MarketSeries",
     "Outlook",
     "Pays",

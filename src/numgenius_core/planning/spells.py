@@ -45,10 +45,10 @@ from numgenius_core.rates import PerGpuHour
 if TYPE_CHECKING:
     from numgenius_core._tables.result import ResultTable
 
-Prices = tuple[tuple[datetime, PerGpuHour | None], ...]
 
-
-def _as_prices(given: Iterable[tuple[datetime, PerGpuHour | None]]) -> Prices:
+def _as_prices(
+    given: Iterable[tuple[datetime, PerGpuHour | None]],
+) -> tuple[tuple[datetime, PerGpuHour | None], ...]:
     found = []
     for index, pair in enumerate(as_tuple(given, "spell.prices")):
         path = f"spell.prices[{index}]"
@@ -113,7 +113,7 @@ class FreeSpell:
     gpus: int
     gpus_in_machine: int
     seen: tuple[datetime, ...] = field(converter=_as_seen, repr=brief)
-    prices: Prices = field(converter=_as_prices, repr=brief)
+    prices: tuple[tuple[datetime, PerGpuHour | None], ...] = field(converter=_as_prices, repr=brief)
     began_after: datetime | None = field(default=None, converter=_as_instant_or_none)
     ended_by: datetime | None = field(default=None, converter=_as_instant_or_none)
     rented: bool | None = None

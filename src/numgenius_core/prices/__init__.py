@@ -11,7 +11,13 @@ from numgenius_core._faces import lazily
 from numgenius_core.prices.quotes import Quote, QuoteLine, QuotePart, quote
 
 if TYPE_CHECKING:
-    from numgenius_core.prices.comparing import ModeComparison, ModeQuote, StayRisk, compare_modes
+    from numgenius_core.prices.comparing import (
+        ModeComparison,
+        ModeComparisons,
+        ModeQuote,
+        StayRisk,
+        compare_modes,
+    )
     from numgenius_core.prices.deposits import Refund, TopUp, refund, top_up
     from numgenius_core.prices.ranking import LeftOut, NotRented, Ranking, rank_offers
     from numgenius_core.prices.schedules import (
@@ -26,6 +32,7 @@ __all__ = [
     "LeftOut",
     "LinearSchedule",
     "ModeComparison",
+    "ModeComparisons",
     "ModeQuote",
     "NotRented",
     "Quote",
@@ -45,7 +52,9 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    **dict.fromkeys(("ModeComparison", "ModeQuote", "StayRisk", "compare_modes"), "comparing"),
+    **dict.fromkeys(
+        ("ModeComparison", "ModeComparisons", "ModeQuote", "StayRisk", "compare_modes"), "comparing"
+    ),
     **dict.fromkeys(("LeftOut", "NotRented", "Ranking", "rank_offers"), "ranking"),
     **dict.fromkeys(("Refund", "TopUp", "refund", "top_up"), "deposits"),
     **dict.fromkeys(

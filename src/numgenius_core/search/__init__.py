@@ -11,11 +11,11 @@ from numgenius_core._faces import lazily
 
 if TYPE_CHECKING:
     from numgenius_core.search._language import parse
-    from numgenius_core.search._values import FieldType
+    from numgenius_core.search._values import FieldType, Scalar
     from numgenius_core.search.fields import FIELDS, Field
     from numgenius_core.search.hints import Remark, remarks
     from numgenius_core.search.names import gpu_matcher
-    from numgenius_core.search.query import DEFAULTS, Condition, Operator, Query
+    from numgenius_core.search.query import DEFAULTS, Condition, Operator, Query, Unknown
     from numgenius_core.search.request import Order, SearchRequest, parse_order, search
     from numgenius_core.search.view import View
 
@@ -29,7 +29,9 @@ __all__ = [
     "Order",
     "Query",
     "Remark",
+    "Scalar",
     "SearchRequest",
+    "Unknown",
     "View",
     "gpu_matcher",
     "parse",
@@ -40,11 +42,11 @@ __all__ = [
 
 _NAMES: Final = {
     "_language": ("parse",),
-    "_values": ("FieldType",),
+    "_values": ("FieldType", "Scalar"),
     "fields": ("FIELDS", "Field"),
     "hints": ("Remark", "remarks"),
     "names": ("gpu_matcher",),
-    "query": ("DEFAULTS", "Condition", "Operator", "Query"),
+    "query": ("DEFAULTS", "Condition", "Operator", "Query", "Unknown"),
     "request": ("Order", "SearchRequest", "parse_order", "search"),
     "view": ("View",),
 }

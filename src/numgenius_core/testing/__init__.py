@@ -28,7 +28,7 @@ from numgenius_core.testing.law import (
     near,
     number,
 )
-from numgenius_core.testing.laws.market import Books, Played, books_of, playing
+from numgenius_core.testing.laws.market import Books, Execute, Played, Tell, books_of, playing
 from numgenius_core.testing.logs import check_log
 from numgenius_core.testing.market_values import Step, commands, markets, plays
 from numgenius_core.testing.promise_values import promises, uptime_histories
@@ -68,12 +68,14 @@ __all__ = [
     "RULES",
     "Books",
     "Check",
+    "Execute",
     "Implementation",
     "Law",
     "LawBroken",
     "Played",
     "Rule",
     "Step",
+    "Tell",
     "accounts",
     "bid_prices",
     "bids",

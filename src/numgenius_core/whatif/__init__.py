@@ -39,7 +39,7 @@ from numgenius_core.whatif.questions import (
 )
 from numgenius_core.whatif.scenario import Option, Placement, Relisting, Scenario, vary
 from numgenius_core.whatif.simulation import simulate
-from numgenius_core.whatif.sweeps import Sweep, sweep
+from numgenius_core.whatif.sweeps import Kept, Measure, Progress, Sweep, sweep
 
 __all__ = [
     "PRESETS",
@@ -49,8 +49,10 @@ __all__ = [
     "Distribution",
     "Estimate",
     "Exponential",
+    "Kept",
     "LogNormal",
     "Lost",
+    "Measure",
     "ModeOutcome",
     "Observation",
     "Observed",
@@ -61,6 +63,7 @@ __all__ = [
     "Placement",
     "Power",
     "Preset",
+    "Progress",
     "Relisting",
     "Request",
     "Scenario",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from numgenius_core._faces import lazily
 from numgenius_core._json.packings import Source
+from numgenius_core.wire._sources import Naive, OnError
 from numgenius_core.wire.findings import Finding, FindingKind, summarized
 from numgenius_core.wire.oddities import find
 from numgenius_core.wire.reading import (
@@ -21,6 +22,7 @@ from numgenius_core.wire.reading import (
 )
 
 if TYPE_CHECKING:
+    from numgenius_core.wire._cells import ColumnMap
     from numgenius_core.wire._rows import RowReading
     from numgenius_core.wire.charges import Invoice, read_charges, read_invoices
     from numgenius_core.wire.earnings import EarningsRow, read_earnings
@@ -30,11 +32,14 @@ if TYPE_CHECKING:
     from numgenius_core.wire.volumes import VolumeRow, read_volumes
 
 __all__ = [
+    "ColumnMap",
     "EarningsRow",
     "Finding",
     "FindingKind",
     "HostMachine",
     "Invoice",
+    "Naive",
+    "OnError",
     "Reading",
     "RentedInstance",
     "RowReading",
@@ -57,6 +62,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "ColumnMap": "_cells",
     "RowReading": "_rows",
     **dict.fromkeys(("Invoice", "read_charges", "read_invoices"), "charges"),
     **dict.fromkeys(("EarningsRow", "read_earnings"), "earnings"),

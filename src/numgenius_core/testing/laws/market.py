@@ -40,11 +40,12 @@ from numgenius_core.testing.laws.settlements import fault_of_promises
 from numgenius_core.testing.market_values import Step, plays
 
 Steps = Sequence[Step]
-Answer = Sequence[e.Event] | None
 Execute = Callable[[Market, c.Command, datetime], tuple[Market, Sequence[e.Event]]]
+"""Carries out a command on a market at an instant; returns the market after it, and the events."""
 Tell = Callable[
     [Market, datetime, Mapping[ContractId, Instance], Mapping[VolumeId, RentedVolume]], "Books"
 ]
+"""Says what is on the accounts of a market at an instant, given what was destroyed and deleted."""
 
 _REFUSED: Final = "a refused command changes nothing"
 _REPLAYED: Final = "events are all that a service must store: replayed, they give the same market"
@@ -92,7 +93,7 @@ class Books:
     escrows: Mapping[ContractId, Any] = field(factory=dict, converter=read_only, repr=brief)
 
 
-def _answers(given: Sequence[Answer]) -> Sequence[Answer]:
+def _answers(given: Sequence[Sequence[e.Event] | None]) -> Sequence[Sequence[e.Event] | None]:
     return tuple(given)
 
 
@@ -111,7 +112,7 @@ class Played:
     ()
     """
 
-    answers: Sequence[Answer] = field(converter=_answers, repr=brief)
+    answers: Sequence[Sequence[e.Event] | None] = field(converter=_answers, repr=brief)
     books: Books
 
     @property
@@ -170,7 +171,7 @@ def books_of(
     )
 
 
-def playing(execute: Execute, tell: Tell | None = None) -> Callable[[Steps], Played]:
+def playing(execute: Execute, tell: Tell | None = None) -> Callable[[Sequence[Step]], Played]:
     """Return what plays commands by a function that executes one, as the laws want it.
 
     Args:
@@ -187,7 +188,7 @@ def playing(execute: Execute, tell: Tell | None = None) -> Callable[[Steps], Pla
 
     def play(steps: Steps) -> Played:
         market = Market()
-        answers: list[Answer] = []
+        answers: list[Sequence[e.Event] | None] = []
         archive: dict[ContractId, Instance] = {}
         volumes: dict[VolumeId, RentedVolume] = {}
         for command, at in steps:
