@@ -26,7 +26,7 @@ from numgenius_core.wire._shape import keys_read_by
 from numgenius_core.wire._snapshots import SNAPSHOT, SNAPSHOT_NUMBERS, SNAPSHOT_WHOLE
 
 ColumnMap = Mapping[str, str]
-"""Our name of a field, and the column that has it; :data:`ROW` is the number of the row."""
+"""Our name of a field, and the column that has it; ``"#"`` is the number of the row."""
 ROW: Final = "#"
 """In a column map: the number of the row, from 1, for tables that have no ids."""
 
