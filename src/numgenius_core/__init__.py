@@ -101,7 +101,7 @@ _NAMES = {
     "wire": ("Reading", "read_offers", "read_sample"),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
-_HOMES["ResultTable"] = "_tables.result"  # of all rooms, so of none
+_HOMES["ResultTable"] = "_tables.result"  # of all subpackages, so of none
 _ROOMS = frozenset(
     _NAMES.keys()
     | {

@@ -31,6 +31,7 @@ MACHINERY: Final = {
     "Number": "of `plots`: `Exact | float | Money | Rate`",
     "Shown": "a row of `MarketSeries`, which `MarketSeries.read` makes",
     "Sorted": "what a market is to look at next, in order",
+    "_Lived": "a `billing.History`, which comes later than `contracts`",
     "Table": "a `Mapping`: who reads a market annotates that",
 }
 """Names of ours that nobody has to write, and what to write or to ask instead."""
