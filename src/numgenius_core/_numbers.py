@@ -300,6 +300,31 @@ def fraction(
     return share
 
 
+def said_whole(plan: object, method: str, value: object, high: int) -> int:
+    """Return a whole number that a schedule of somebody's said, and refuse what is none.
+
+    Args:
+        plan: The schedule, for the error: its class is what has to be mended.
+        method: Which of its methods said it.
+        value: What it said.
+        high: From 0 to this it may be.
+    """
+    if type(value) is int and 0 <= value <= high:
+        return value
+    return whole_number(value, f"{type(plan).__name__}.{method}", 0, high)
+
+
+def said_exact(plan: object, method: str, value: object, need: str) -> Fraction:
+    """Return an exact number that a schedule of somebody's said, and refuse what is none.
+
+    Of ours there are longer fractions than any that a document holds: a ``Fraction`` is taken as
+    it is, and its bounds are the caller's to check.
+    """
+    if type(value) is Fraction:
+        return value
+    return exact_number(value, f"{type(plan).__name__}.{method}", need)
+
+
 class _InDollars(Protocol):
     """An amount or a rate."""
 

@@ -350,7 +350,7 @@ class TestAnOutage:
         w.do(c.CancelMaintenance(by=HOST, machine=M1), DAY + 2 * HOUR)
         w.do(c.ReportOnline(machine=M1), DAY + 4 * HOUR)
         w.do(c.Tick(), 2 * DAY)
-        share = OUR_RULES.notice.share(DAY, 6 * HOUR)
+        share = OUR_RULES.notice.share_parts(DAY, 6 * HOUR)
         down = 4 * HOUR - Fraction(2 * HOUR * share, 10**9)
         assert settled(w)[1].day.uptime == pytest.approx(1 - down / DAY, abs=1e-9)
         outages = views.uptime_history(w.market, M1, w.now).outages
@@ -402,7 +402,7 @@ class TestAnOutage:
         history = views.uptime_history(w.market, M1, w.now)  # it is down still
         assert [each.period.seconds for each in history.outages] == [HOUR, 2 * HOUR, HOUR]
         assert [each.announced is None for each in history.outages] == [True, False, True]
-        forgiven = Fraction(OUR_RULES.notice.share(DAY, 2 * HOUR), 10**9)
+        forgiven = Fraction(OUR_RULES.notice.share_parts(DAY, 2 * HOUR), 10**9)
         today = views.promise_of(w.market, number, w.now).today
         assert today is not None
         up = forgiven * 2 / 3  # of three hours so far, two were announced

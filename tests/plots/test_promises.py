@@ -45,7 +45,7 @@ class TestTheSchedules:
         whole = 90 * PARTS // 100
         for blend, paid in zip(x, y, strict=True):
             parts = round(blend * PARTS / 100)
-            due = OUR_RULES.credit.share(whole, parts) if parts < whole else 0
+            due = OUR_RULES.credit.share_parts(whole, parts) if parts < whole else 0
             assert paid == pytest.approx(100 * float(due) / PARTS)
 
     def test_a_low_target_is_drawn_from_one_per_cent_on(self) -> None:

@@ -130,8 +130,8 @@ class TestTheConstants:
         class Step(CreditSchedule):
             most: int = PARTS
 
-            def share(self, target: int, blend: int) -> int:
-                return self.most if blend < target else 0
+            def share_parts(self, target_parts: int, blend_parts: int) -> int:
+                return self.most if blend_parts < target_parts else 0
 
         def tried(most: int, days: int) -> Backtest:
             rules = SlaRules(credit=Step(most))

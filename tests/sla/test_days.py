@@ -152,7 +152,7 @@ class TestAWindowThatWasAnnounced:
         return history.days(OUR_RULES.notice)[0][2]
 
     def test_by_the_window(self) -> None:
-        share = OUR_RULES.notice.share(34 * 3_600, 4 * 3_600)
+        share = OUR_RULES.notice.share_parts(34 * 3_600, 4 * 3_600)
         assert self.down(self.outage(11, 12)) == 3_600 * (PARTS - share)
         assert self.outage(11, 12).notice == 34 * HOUR
 

@@ -316,7 +316,7 @@ class TestCreditsOnLines:
                 if start <= short < end:
                     want = low + (high - low) * (short - start) / (end - start)
                     break
-            assert schedule.share(target, blend) == round(want * PARTS)
+            assert schedule.share_parts(target, blend) == round(want * PARTS)
 
 
 class TestAdvice:

@@ -107,7 +107,7 @@ class TestTheCredit:
     def test_by_the_blend(self, blend: str, low: int, high: int) -> None:
         day = PRICE.charge(86_400)
         assert day == Money("84")
-        share = OUR_RULES.credit.share(TERMS.target_parts, int(Fraction(blend) * PARTS))
+        share = OUR_RULES.credit.share_parts(TERMS.target_parts, int(Fraction(blend) * PARTS))
         assert Money(low) <= day.scaled(Fraction(share, PARTS)) <= Money(high)
 
     def test_nothing_at_97(self) -> None:
@@ -153,7 +153,7 @@ class TestNotice:
     """Announced: "in part ..., more with notice, less the longer the window, never wholly"."""
 
     def test_more_with_notice_less_with_length_never_all(self) -> None:
-        share, hour = OUR_RULES.notice.share, 3_600
+        share, hour = OUR_RULES.notice.share_parts, 3_600
         by_notice = [share(n * hour, 2 * hour) for n in (1, 10, 100, 10_000)]
         assert by_notice == sorted(set(by_notice))
         by_length = [share(24 * hour, n * hour) for n in (1, 10, 100)]

@@ -126,8 +126,8 @@ class TestTheFee:
 
         @frozen
         class Half(CreditSchedule):
-            def share(self, target: int, blend: int) -> int:
-                return PARTS // 2 if blend < target else 0
+            def share_parts(self, target_parts: int, blend_parts: int) -> int:
+                return PARTS // 2 if blend_parts < target_parts else 0
 
         rules = SlaRules(fee=Flat(), credit=Half())
         bought = cover(SlaTerms(Promise("0.99"), "0.95"), PerHour("3"), rules=rules)
@@ -145,27 +145,27 @@ class TestTheCredit:
     @given(parts, st.integers(0, PARTS), st.integers(0, PARTS))
     def test_grows_with_the_shortfall(self, target: int, a: int, b: int) -> None:
         low, high = sorted(min(each, target - 1) for each in (a, b))
-        credit = OUR_RULES.credit.share
+        credit = OUR_RULES.credit.share_parts
         assert 0 <= credit(target, high) <= credit(target, low) <= PARTS
         assert credit(target, 0) == PARTS
 
     def test_every_point_and_the_middles(self) -> None:
         target, way = 950_000_000, 50_000_000
-        found = [OUR_RULES.credit.share(target, target - way * n // 10) for n in range(1, 11)]
+        found = [OUR_RULES.credit.share_parts(target, target - way * n // 10) for n in range(1, 11)]
         shares = [0.225, 0.45, 0.5, 0.55, 0.625, 0.7, 0.775, 0.85, 0.925, 1]
         assert found == [round(each * PARTS) for each in shares]
-        assert OUR_RULES.credit.share(400_000_000, 200_000_000) == 625_000_000
-        assert [OUR_RULES.credit.share(target, each) for each in (target, target + 1, PARTS)] == [
-            0
-        ] * 3
-        assert OUR_RULES.credit.share(target, target - 1) > 0
+        assert OUR_RULES.credit.share_parts(400_000_000, 200_000_000) == 625_000_000
+        assert [
+            OUR_RULES.credit.share_parts(target, each) for each in (target, target + 1, PARTS)
+        ] == [0] * 3
+        assert OUR_RULES.credit.share_parts(target, target - 1) > 0
         for bad in ((0, 0), (PARTS, 5), (target, -1), (target, PARTS + 1)):
             with pytest.raises(RuleViolation):
-                OUR_RULES.credit.share(*bad)
+                OUR_RULES.credit.share_parts(*bad)
 
     def test_points_of_your_own(self) -> None:
         steep = LinearCredit([(0, "0.5"), ("0.5", "0.75"), (1, "0.75")])
-        assert [steep.share(950_000_000, each * 10**6) for each in (949, 925, 900, 0)] == [
+        assert [steep.share_parts(950_000_000, each * 10**6) for each in (949, 925, 900, 0)] == [
             510_000_000,
             750_000_000,
             750_000_000,
@@ -254,15 +254,15 @@ class TestNotice:
     @given(st.integers(1, 10**8), st.integers(1, 10**8), st.integers(1, 10**7))
     def test_moves_as_published(self, a: int, b: int, length: int) -> None:
         short, long = sorted((a, b))
-        forgiven = OUR_RULES.notice.share
+        forgiven = OUR_RULES.notice.share_parts
         assert 0 <= forgiven(short, length) <= forgiven(long, length) < PARTS
         assert forgiven(length, long) <= forgiven(length, short)
 
     def test_limits(self) -> None:
-        assert FadingNotice(most=0).share(10**6, 60) == FadingNotice().share(0, 60) == 0
+        assert FadingNotice(most=0).share_parts(10**6, 60) == FadingNotice().share_parts(0, 60) == 0
         for bad in ((-1, 60), (60, 0)):
             with pytest.raises(RuleViolation):
-                FadingNotice().share(*bad)
+                FadingNotice().share_parts(*bad)
         with pytest.raises(RuleViolation):
             FadingNotice(most=1)
 

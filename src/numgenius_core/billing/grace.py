@@ -33,7 +33,25 @@ class GraceSchedule(ABC):
 
     @abstractmethod
     def buffer(self, daily_spend: Money) -> Money:
-        """Return the debt that is allowed to an account with this average spend a day."""
+        """Return the debt that is allowed to an account with this average spend a day.
+
+        An amount of zero or more; another answer is refused where it is asked.
+        """
+
+
+def allowed_debt(schedule: GraceSchedule, daily_spend: Money) -> Money:
+    """Return the debt that a schedule allows, once it is known to be one.
+
+    Raises:
+        WrongType: The schedule said no ``Money``.
+        RuleViolation: It said less than nothing: who owes nothing has nothing to lose.
+    """
+    buffer = schedule.buffer(daily_spend)
+    path = f"{type(schedule).__name__}.buffer"
+    check_kind(buffer, Money, path)
+    if buffer.ticks < 0:
+        raise RuleViolation(path, "an amount of zero or more", str(buffer))
+    return buffer
 
 
 def _days(value: Exact) -> Fraction:

@@ -37,7 +37,7 @@ from numgenius_core.plots._style import (
 )
 from numgenius_core.plots._sweeps import alone, figure_of, is_sweep, level_of, setting, varied
 from numgenius_core.prices.quotes import Quote
-from numgenius_core.prices.schedules import ReservedSchedule, months_of
+from numgenius_core.prices.schedules import ReservedSchedule, discount_of, months_of
 from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_MONTH, Exact
 
@@ -94,7 +94,7 @@ def discount_curve(
     look = look_of(style)
     times = [longest * point / _POINTS for point in range(_POINTS + 1)]
     at = [float(time) for time in times]
-    discounts = [100 * float(schedule.discount(time)) for time in times]
+    discounts = [100 * float(discount_of(schedule, time)) for time in times]
     deposits = [number_of(schedule.deposit(price, time), "deposit") for time in times]
     month = number_of(price.charge(SECONDS_PER_MONTH), "price")
     above.plot(at, discounts, color=look.colours[0], linewidth=2, label="discount")

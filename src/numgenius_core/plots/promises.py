@@ -11,7 +11,7 @@ from numgenius_core._terms import DEFAULT_SPREAD, PARTS, Promise
 from numgenius_core.errors import RuleViolation
 from numgenius_core.plots._style import legend_of, look_of, name_axes, number_of, panels
 from numgenius_core.sla.backtests import Backtest
-from numgenius_core.sla.schedules import OUR_RULES, SlaRules
+from numgenius_core.sla.schedules import OUR_RULES, SlaRules, credit_parts
 from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.units import Exact
 
@@ -69,7 +69,7 @@ def promise_schedules(
     low, whole = int(least * PARTS), asked.target_parts
     blends = [low + (PARTS - low) * point // _POINTS for point in range(_POINTS + 1)]
     credits_ = [
-        0.0 if blend >= whole else 100 * rules.credit.share(whole, blend) / PARTS
+        0.0 if blend >= whole else 100 * credit_parts(rules.credit, whole, blend) / PARTS
         for blend in blends
     ]
     at = [100 * blend / PARTS for blend in blends]

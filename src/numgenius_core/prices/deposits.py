@@ -24,7 +24,15 @@ from numgenius_core._checks import check_kind
 from numgenius_core._numbers import fraction, whole_number
 from numgenius_core.errors import RuleViolation
 from numgenius_core.money import ZERO, Money
-from numgenius_core.prices.schedules import _NANO, FEE, MAX_MONTHS, CurveSchedule, months_of
+from numgenius_core.prices.schedules import (
+    _NANO,
+    FEE,
+    MAX_MONTHS,
+    CurveSchedule,
+    bought_months,
+    discount_of,
+    months_of,
+)
 from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_MONTH, Exact
 
@@ -87,7 +95,7 @@ def top_up(
     check_kind(schedule, CurveSchedule, "schedule")
     check_kind(remaining, Money, "remaining")
     check_kind(add, Money, "add")
-    bought = schedule.months(price, remaining + add)
+    bought = bought_months(schedule, price, remaining + add)
     # The discount falls exactly when fewer months are bought than made it: the curve rises, so the
     # least top-up is what those months cost now, less what is there.
     time = months_of(months)
@@ -98,11 +106,11 @@ def top_up(
     if smallest:
         # Rounded to a nano-dollar, as deposits are, it may be enough, though it is less than exact.
         less = smallest - Money.from_ticks(_NANO)
-        smallest = less if schedule.months(price, remaining + less) >= time else smallest
+        smallest = less if bought_months(schedule, price, remaining + less) >= time else smallest
     return TopUp(
         months=bought,
-        discount_before=schedule.discount(time),
-        discount=schedule.discount(bought),
+        discount_before=discount_of(schedule, time),
+        discount=discount_of(schedule, bought),
         lowers=add.ticks < needed and bought < time,
         smallest=smallest,
     )

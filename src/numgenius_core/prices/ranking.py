@@ -199,14 +199,14 @@ class _Prepaid(NamedTuple):
     def outlasts(self, offer: Offer, seconds: int) -> bool:
         """Return whether the months go on after an offer that lasts for so many seconds."""
         from numgenius_core.prices.deposits import longest_that_fits
-        from numgenius_core.prices.schedules import CurveSchedule
+        from numgenius_core.prices.schedules import CurveSchedule, discount_of
 
         longest = longest_that_fits(seconds)
         if longest is None or self.months <= longest:
             return False
         # Without a discount nothing is prepaid, so nothing can be too long.
         schedule = CurveSchedule(offer.max_discount) if self.schedule is None else self.schedule
-        return schedule.discount(self.months) > 0
+        return discount_of(schedule, self.months) > 0
 
 
 class _Stay(NamedTuple):

@@ -28,7 +28,13 @@ from attrs import field, frozen
 
 from numgenius_core._accrual import discounted
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import LONGEST_SHARE, exact_number, fraction, round_half_even
+from numgenius_core._numbers import (
+    LONGEST_SHARE,
+    exact_number,
+    fraction,
+    round_half_even,
+    said_exact,
+)
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.rates import PerHour
@@ -75,11 +81,28 @@ class ReservedSchedule(ABC):
 
     @abstractmethod
     def discount(self, months: Exact) -> Fraction:
-        """Return the discount for a number of months, a share of the GPU price."""
+        """Return the discount for a number of months, a share of the GPU price.
+
+        Args:
+            months: Months of 720 hours, 0 to 1,200.
+
+        Returns:
+            From 0 to below 1, such as ``Fraction(1, 10)``; another answer is refused where it is
+            asked.
+        """
 
     @abstractmethod
     def months(self, price: PerHour, deposit: Money) -> Fraction:
-        """Return the longest time a deposit buys, in months, to 10⁻¹⁸ of a month at the least."""
+        """Return the longest time a deposit buys, in months of 720 hours.
+
+        It is the inverse of :meth:`deposit`: as exact as it can be, and where it must be rounded
+        (a root, say), rounded down and by less than 10⁻¹⁸ of a month, so that nobody gets more
+        than was paid for, and what the months cost is the deposit to the nano-dollar.
+
+        Args:
+            price: The whole instance's GPU price on demand, dollars per hour.
+            deposit: What is prepaid.
+        """
 
     def discounted(self, price: PerHour, months: Exact) -> PerHour:
         """Return the hourly GPU price after the discount, rounded once.
@@ -93,7 +116,7 @@ class ReservedSchedule(ABC):
             RuleViolation: Months below zero or above 1,200.
         """
         check_kind(price, PerHour, "price")
-        return discounted(price, self.discount(months))
+        return discounted(price, discount_of(self, months))
 
     def deposit(self, price: PerHour, months: Exact) -> Money:
         """Return what prepaying some months costs, half-even to a nano-dollar.
@@ -108,13 +131,42 @@ class ReservedSchedule(ABC):
         """
         check_kind(price, PerHour, "price")
         time = months_of(months)
-        return prepaid(price, time, self.discount(time))
+        return prepaid(price, time, discount_of(self, time))
 
     def exact_deposit(self, price: PerHour, months: Exact) -> Fraction:
         """Return what prepaying some months costs in ticks, before rounding."""
         check_kind(price, PerHour, "price")
         time = months_of(months)
-        return Fraction(*_prepaid(price, time, self.discount(time)))
+        return Fraction(*_prepaid(price, time, discount_of(self, time)))
+
+
+def discount_of(schedule: ReservedSchedule, months: Exact) -> Fraction:
+    """Return the discount that a schedule says, once it is known to be one.
+
+    Raises:
+        WrongType: It said a ``float`` or no number.
+        RuleViolation: It said a share below 0, or of all and more.
+    """
+    said = schedule.discount(months)
+    # Most often so; comparing whole fractions takes ten times as long.
+    if type(said) is Fraction and 0 <= said.numerator < said.denominator:
+        return said
+    need = "a share from 0 to below 1"
+    share = said_exact(schedule, "discount", said, need)
+    if not 0 <= share < 1:
+        raise RuleViolation(f"{type(schedule).__name__}.discount", need, shown(said))
+    return share
+
+
+def bought_months(schedule: ReservedSchedule, price: PerHour, deposit: Money) -> Fraction:
+    """Return the months that a schedule says a deposit buys, once they are known to be some.
+
+    Raises:
+        WrongType: It said a ``float`` or no number.
+        RuleViolation: It said less than no time, or more than 1,200 months.
+    """
+    said = schedule.months(price, deposit)
+    return months_of(said, f"{type(schedule).__name__}.months")
 
 
 def prepaid(price: PerHour, months: Fraction, discount: Fraction) -> Money:
@@ -210,9 +262,9 @@ def agreed(curve: CurveSchedule, price: PerHour, deposit: Money) -> tuple[Fracti
     Raises:
         RuleViolation: A free price, more than 1,200 months, or a discount that no document holds.
     """
-    months = months_of(curve.months(price, deposit))
+    months = bought_months(curve, price, deposit)
     return months, fraction(
-        curve.discount(months), "discount"
+        discount_of(curve, months), "discount"
     )  # of an absurd factor, too long to keep
 
 
@@ -225,7 +277,7 @@ def reservation(
     and where a month's price is so low that the deposit comes to nothing.
     """
     time = months_of(months)
-    asked, deposit = schedule.discount(time), schedule.deposit(price, time)
+    asked, deposit = discount_of(schedule, time), schedule.deposit(price, time)
     if not asked or not deposit:
         return Fraction(0), None
     if isinstance(schedule, CurveSchedule) and not is_told(price, schedule.max_discount, time):

@@ -32,9 +32,9 @@ from numgenius_core.intervals import Interval, after
 from numgenius_core.money import ZERO, Money
 from numgenius_core.rates import PerHour
 from numgenius_core.sla.covers import cover
-from numgenius_core.sla.days import DaySettlement, blended, remembered, weight_parts
+from numgenius_core.sla.days import DaySettlement, blended, remembered
 from numgenius_core.sla.history import UptimeHistory, as_share
-from numgenius_core.sla.schedules import OUR_RULES, SlaRules
+from numgenius_core.sla.schedules import OUR_RULES, SlaRules, credit_parts, weight_parts
 from numgenius_core.sla.settlement import Settlement, settle
 from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.units import Exact
@@ -213,7 +213,7 @@ def backtest(
     settled = settle(bought, history, period=_range(history, end, days), rules=rules)
     mean = _mean(settled)
     r_eff, r_be = _constants(settled, mean, rules)
-    beta = as_share(weight_parts(rules, terms.target))
+    beta = as_share(weight_parts(rules.blend, terms.target))
     return Backtest(settlement=settled, beta=beta, r_eff=r_eff, r_be=r_be, mean=mean)
 
 
@@ -272,7 +272,7 @@ def _constants(
 def _constant_credits(settled: Settlement, rules: SlaRules) -> Callable[[int], int]:
     """Return what the days would have paid from the escrow, in ticks, at a constant uptime."""
     terms, lengths = settled.cover.terms, rules.blend.memories
-    target, beta = terms.target_parts, weight_parts(rules, terms.target)
+    target, beta = terms.target_parts, weight_parts(rules.blend, terms.target)
     sums = [
         (day.compute.ticks, day.compute_to_escrow.ticks) for day in settled.days if day.intended
     ]
@@ -282,7 +282,8 @@ def _constant_credits(settled: Settlement, rules: SlaRules) -> Callable[[int], i
             return 0
         total, memories = 0, (target,) * len(lengths)
         for covered, net in sums:
-            share = rules.credit.share(target, blended(beta, uptime, memories))
+            blend = blended(beta, uptime, memories)
+            share = credit_parts(rules.credit, target, blend)
             total += min(round_half_even(covered * share, PARTS), net)
             memories = remembered(lengths, uptime, memories)
         return total

@@ -22,7 +22,7 @@ from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.intervals import to_epoch
 from numgenius_core.money import ZERO, Money, money_of
 from numgenius_core.sla.history import as_share, share_up
-from numgenius_core.sla.schedules import OUR_RULES, SlaRules
+from numgenius_core.sla.schedules import OUR_RULES, SlaRules, credit_parts, weight_parts
 from numgenius_core.sla.terms import SlaTerms
 from numgenius_core.units import SECONDS_PER_DAY
 
@@ -110,12 +110,6 @@ def _moved(length: int, mean: int, uptime: int) -> int:
     return mean + round_half_even(uptime - mean, length)
 
 
-def weight_parts(rules: SlaRules, target: Fraction) -> int:
-    """Return β of a target in parts of 10⁻⁹."""
-    beta = rules.blend.weight(target)
-    return round_half_even(beta.numerator * PARTS, beta.denominator)
-
-
 class Judge:
     """What the days of a contract are judged by: its target, and the schedules.
 
@@ -123,12 +117,12 @@ class Judge:
         release_days: Over how many days the host gets what a day left in escrow.
     """
 
-    __slots__ = ("_beta", "_lengths", "_share", "_target", "release_days")
+    __slots__ = ("_beta", "_credit", "_lengths", "_target", "release_days")
 
     def __init__(self, terms: SlaTerms, rules: SlaRules) -> None:
         self.release_days: int = rules.release_days
         self._target, self._lengths = terms.target_parts, rules.blend.memories
-        self._beta, self._share = weight_parts(rules, terms.target), rules.credit.share
+        self._beta, self._credit = weight_parts(rules.blend, terms.target), rules.credit
 
     def begun(self, known: tuple[int, ...]) -> tuple[int, ...]:
         """Return the longer scales after a settlement; before the first they are the target."""
@@ -147,7 +141,8 @@ class Judge:
         blend = blended(self._beta, uptime, memories)
         credit, target = ZERO, self._target
         if blend < target:
-            credit = money_of(round_half_even(compute.ticks * self._share(target, blend), PARTS))
+            parts = credit_parts(self._credit, target, blend)
+            credit = money_of(round_half_even(compute.ticks * parts, PARTS))
         return uptime, blend, credit, remembered(self._lengths, uptime, memories)
 
 

@@ -30,7 +30,7 @@ from typing import Final
 from attrs import field, frozen
 
 from numgenius_core._checks import check_kind
-from numgenius_core._numbers import PICO, exact_number, own_context, round_half_even
+from numgenius_core._numbers import PICO, exact_number, own_context, round_half_even, said_exact
 from numgenius_core.errors import RuleViolation, shown
 from numgenius_core.rates import PerHour
 from numgenius_core.sla.terms import SlaTerms
@@ -52,11 +52,22 @@ class FeeSchedule(ABC):
 
     @abstractmethod
     def share(self, terms: SlaTerms) -> Fraction:
-        """Return the fee as a share of the covered price, zero or more."""
+        """Return the fee as a share of the covered price, zero or more: ``Fraction(1, 100)``.
+
+        Another answer, such as a ``float``, is refused where it is asked.
+        """
 
     def factor(self, terms: SlaTerms) -> Fraction:
-        """Return the share rounded half-even to whole parts of 10⁻¹², as fees are agreed with."""
-        share = self.share(terms)
+        """Return the share rounded half-even to whole parts of 10⁻¹², as fees are agreed with.
+
+        Raises:
+            WrongType: The schedule said a ``float`` or no number.
+            RuleViolation: It said a share below 0.
+        """
+        said, need = self.share(terms), "a share of zero or more"
+        share = said_exact(self, "share", said, need)
+        if share.numerator < 0:
+            raise RuleViolation(f"{type(self).__name__}.share", need, shown(said))
         return Fraction(round_half_even(share.numerator * PICO, share.denominator), PICO)
 
     def fee(self, terms: SlaTerms, price: PerHour) -> PerHour:

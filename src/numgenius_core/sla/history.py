@@ -28,7 +28,7 @@ from numgenius_core._terms import PARTS
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval, to_epoch, union
-from numgenius_core.sla.schedules import NoticeSchedule
+from numgenius_core.sla.schedules import NoticeSchedule, forgiven_parts
 from numgenius_core.units import SECONDS_PER_DAY
 
 MAX_OUTAGES: Final = 1_000_000
@@ -206,7 +206,7 @@ class UptimeHistory:
         forgiven: dict[int, int] = {}
         for start, end, outage in self._announced:
             _, _, told, length = self._down[outage]
-            _spread(start, end, notice.share(told, length), forgiven)
+            _spread(start, end, forgiven_parts(notice, told, length), forgiven)
         off = forgiven.get
         return [(day, intended, down * PARTS - off(day, 0)) for day, intended, down in self._days]
 

@@ -1,8 +1,10 @@
 """What a day's settlement follows: the credit, the blend of time scales, the notice of maintenance.
 
 None of them is published in full; each is a schedule that can be replaced, and the default of each
-meets what is published. Whole numbers throughout, in parts of 10⁻⁹, so that a settlement is small,
-quick and the same everywhere.
+meets what is published. What is asked for every day is whole numbers in parts of 10⁻⁹, so that a
+settlement is small, quick and the same everywhere: a method of that kind is named for it,
+``share_parts``. What is asked once for a contract is a fraction. What a schedule says is checked
+where it is asked, and an error names its class.
 
 *Credit.* Published: the blend at or above the target pays nothing; below, a credit that grows with
 the shortfall, at most the day's covered compute, by the target alone. Target 95 %, $84 a day: 97 %
@@ -33,7 +35,14 @@ from typing import Final
 from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._numbers import fraction, keep_whole, round_half_even, whole_number
+from numgenius_core._numbers import (
+    fraction,
+    keep_whole,
+    round_half_even,
+    said_exact,
+    said_whole,
+    whole_number,
+)
 from numgenius_core._terms import PARTS
 from numgenius_core.errors import RuleViolation, brief, shown
 from numgenius_core.sla.fees import FeeSchedule, StopLossFee
@@ -54,21 +63,45 @@ _STEPS: Final = 1_000
 class CreditSchedule(ABC):
     """How a day's credit follows from its blend and the target.
 
-    :class:`LinearCredit` is ours. Another one needs :meth:`share`, which must not grow with the
-    blend; the target is the client's, claim and spread have no say.
+    :class:`LinearCredit` is ours. Another one needs :meth:`share_parts`, which must not grow with
+    the blend; the target is the client's, claim and spread have no say. It is asked of each day
+    below the target, so numbers are whole parts of 10⁻⁹ (:data:`numgenius_core.sla.PARTS`).
+
+    >>> from attrs import frozen
+    >>> from numgenius_core.sla import PARTS, CreditSchedule, SlaRules
+    >>> @frozen
+    ... class Half(CreditSchedule):
+    ...     def share_parts(self, target_parts: int, blend_parts: int) -> int:
+    ...         return PARTS // 2  # half of the day, however bad it was
+    >>> SlaRules(credit=Half()).credit
+    Half()
     """
 
     @abstractmethod
-    def share(self, target: int, blend: int) -> int:
-        """Return the credit as a share of the day's covered compute.
+    def share_parts(self, target_parts: int, blend_parts: int) -> int:
+        """Return the credit as a share of the day's covered compute, in parts of 10⁻⁹.
 
         Args:
-            target: In parts of 10⁻⁹, above 0 and below all.
-            blend: In parts of 10⁻⁹, below the target.
+            target_parts: The target in parts of 10⁻⁹, above 0 and below all.
+            blend_parts: The blend of the day in parts of 10⁻⁹, below the target.
 
         Returns:
-            Parts of 10⁻⁹, from 0 to all.
+            A whole number of parts, from 0 to all; another answer is refused where it is asked.
         """
+
+
+def credit_parts(schedule: CreditSchedule, target_parts: int, blend_parts: int) -> int:
+    """Return what a schedule credits of a day, in parts of 10⁻⁹, once it is known to be possible.
+
+    Raises:
+        WrongType: It said no whole number.
+        RuleViolation: It said less than nothing, or more than the day.
+    """
+    parts = schedule.share_parts(target_parts, blend_parts)
+    # Looked at here and not in a call of its own: it is asked of each day below the target.
+    if type(parts) is int and 0 <= parts <= PARTS:
+        return parts
+    return said_whole(schedule, "share_parts", parts, PARTS)
 
 
 def _points(pairs: Iterable[_Pair]) -> tuple[tuple[Fraction, Fraction], ...]:
@@ -103,7 +136,7 @@ class LinearCredit(CreditSchedule):
 
     >>> from numgenius_core.sla import PARTS, LinearCredit
     >>> ours, target = LinearCredit(), 95 * PARTS // 100
-    >>> [ours.share(target, blend * PARTS // 1000) / PARTS for blend in (940, 935, 930, 900)]
+    >>> [ours.share_parts(target, n * PARTS // 1000) / PARTS for n in (940, 935, 930, 900)]
     [0.45, 0.5, 0.55, 1.0]
     """
 
@@ -122,19 +155,20 @@ class LinearCredit(CreditSchedule):
             lines.append((end.numerator, end.denominator, rise, base, below))
         object.__setattr__(self, "_lines", tuple(lines))
 
-    def share(self, target: int, blend: int) -> int:
-        """Return the credit as a share of the day's covered compute, parts of 10⁻⁹.
+    def share_parts(self, target_parts: int, blend_parts: int) -> int:
+        """Return the credit as a share of the day's covered compute, in parts of 10⁻⁹.
 
         Args:
-            target: In parts of 10⁻⁹, above 0 and below all.
-            blend: In parts of 10⁻⁹; from the target on there is no credit.
+            target_parts: The target in parts of 10⁻⁹, above 0 and below all.
+            blend_parts: The blend in parts of 10⁻⁹; from the target on there is no credit.
 
         Raises:
             WrongType: One of them is no ``int``.
             RuleViolation: One of them is out of range.
         """
-        target = whole_number(target, "target", 1, PARTS - 1)
-        short, way = target - whole_number(blend, "blend", 0, PARTS), min(target, PARTS - target)
+        target = whole_number(target_parts, "target_parts", 1, PARTS - 1)
+        short = target - whole_number(blend_parts, "blend_parts", 0, PARTS)
+        way = min(target, PARTS - target)
         if short <= 0:
             return 0
         for end, of_end, rise, base, below in self._lines:
@@ -152,7 +186,8 @@ class LinearCredit(CreditSchedule):
 class BlendSchedule(ABC):
     """How much the day counts beside longer scales, and how long these are.
 
-    :class:`ToleranceBlend` is ours. Another one needs :meth:`weight`.
+    :class:`ToleranceBlend` is ours. Another one needs :meth:`weight`, which is asked once for a
+    contract.
 
     Attributes:
         memories: Days of each longer scale; together they have the weight that the day leaves, in
@@ -172,7 +207,25 @@ class BlendSchedule(ABC):
 
     @abstractmethod
     def weight(self, target: Fraction) -> Fraction:
-        """Return β, the weight of the day: above 0 and at most 1, by the target alone."""
+        """Return β, the weight of the day: above 0 and at most 1, by the target alone.
+
+        A day is blended with the nearest parts of 10⁻⁹; another answer is refused where it is
+        asked.
+        """
+
+
+def weight_parts(schedule: BlendSchedule, target: Fraction) -> int:
+    """Return β of a target in parts of 10⁻⁹, once it is known to be possible.
+
+    Raises:
+        WrongType: The schedule said a ``float`` or no number.
+        RuleViolation: It said 0, less, or more than 1.
+    """
+    said, need = schedule.weight(target), "a share above 0 and at most 1"
+    beta = said_exact(schedule, "weight", said, need)
+    if not 0 < beta <= 1:
+        raise RuleViolation(f"{type(schedule).__name__}.weight", need, shown(said))
+    return round_half_even(beta.numerator * PARTS, beta.denominator)
 
 
 def _memory(value: Exact) -> Fraction:
@@ -217,21 +270,39 @@ class ToleranceBlend(BlendSchedule):
 class NoticeSchedule(ABC):
     """How much of announced maintenance counts as uptime.
 
-    :class:`FadingNotice` is ours. Another one needs :meth:`share`, which should grow with the
+    :class:`FadingNotice` is ours. Another one needs :meth:`share_parts`, which should grow with the
     notice and fall with the length.
     """
 
     @abstractmethod
-    def share(self, notice: int, length: int) -> int:
-        """Return the share of an outage that counts as uptime.
+    def share_parts(self, notice: int, length: int) -> int:
+        """Return the share of an outage that counts as uptime, in parts of 10⁻⁹.
 
         Args:
             notice: Seconds from the announcement (the last one) to the start, above 0.
             length: Seconds from its start to its end, above 0.
 
         Returns:
-            Parts of 10⁻⁹, from 0 to less than all.
+            A whole number of parts, from 0 to less than all; another answer is refused where it is
+            asked.
         """
+
+    def share(self, notice: int, length: int) -> int:
+        """Return what :meth:`share_parts` says, once it is known to be possible.
+
+        A market asks so; a schedule of your own has :meth:`share_parts`.
+        """
+        return forgiven_parts(self, notice, length)
+
+
+def forgiven_parts(schedule: NoticeSchedule, notice: int, length: int) -> int:
+    """Return what a schedule forgives of an outage, in parts of 10⁻⁹: never all of it.
+
+    Raises:
+        WrongType: It said no whole number.
+        RuleViolation: It said less than nothing, or all and more.
+    """
+    return said_whole(schedule, "share_parts", schedule.share_parts(notice, length), PARTS - 1)
 
 
 def _most(value: Exact) -> Fraction:
@@ -251,14 +322,14 @@ class FadingNotice(NoticeSchedule):
 
     >>> from numgenius_core.sla import PARTS, FadingNotice
     >>> hour, ours = 3_600, FadingNotice()
-    >>> [round(ours.share(notice * hour, 2 * hour) / PARTS, 2) for notice in (1, 24, 240)]
+    >>> [round(ours.share_parts(notice * hour, 2 * hour) / PARTS, 2) for notice in (1, 24, 240)]
     [0.03, 0.42, 0.76]
     """
 
     most: Fraction = field(default=_NEVER_ALL, converter=_most)
 
-    def share(self, notice: int, length: int) -> int:
-        """Return the share of an outage that counts as uptime, parts of 10⁻⁹.
+    def share_parts(self, notice: int, length: int) -> int:
+        """Return the share of an outage that counts as uptime, in parts of 10⁻⁹.
 
         Args:
             notice: Seconds from the last announcement to the start; 0 forgives nothing.
@@ -349,7 +420,7 @@ def expected_credit(terms: SlaTerms, *, rules: SlaRules = OUR_RULES) -> Fraction
     steps += [steps[-1] + (target - way) * n // _STEPS for n in range(1, _STEPS + 1)]
     total, before = 0.0, 0
     for above, below in pairwise(steps):
-        credit = rules.credit.share(target, PARTS - below)
+        credit = credit_parts(rules.credit, target, PARTS - below)
         middle = (above + below) / 2 / PARTS
         total += (credit - before) * (1 + middle / (mean * power)) ** -(1 + power)
         before = credit

@@ -164,5 +164,5 @@ def _unforgiven(down: Interval, windows: dict[int, tuple[datetime, MaintenanceWi
         inside = down.overlap(window.period)
         if inside is not None:
             notice = max(0, (window.period.start - told) // _SECOND)
-            lost -= inside.seconds * OUR_RULES.notice.share(notice, window.period.seconds)
+            lost -= inside.seconds * OUR_RULES.notice.share_parts(notice, window.period.seconds)
     return lost

@@ -189,7 +189,7 @@ SLA_CREDIT: Final = Rule(
         Law(name="the published credits", sentence=_DAY_OF_84, check=_published_credits),
     ),
     ours=lambda target, blend: (
-        Fraction(OUR_RULES.credit.share(int(target * PARTS), int(blend * PARTS)), PARTS)
+        Fraction(OUR_RULES.credit.share_parts(int(target * PARTS), int(blend * PARTS)), PARTS)
         if blend < target
         else 0
     ),
