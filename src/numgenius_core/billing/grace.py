@@ -25,6 +25,8 @@ from numgenius_core.units import Exact
 class GraceSchedule(ABC):
     """Says how much an account may owe before its data may be deleted.
 
+    :class:`DaysOfGrace` is there. Another one needs :meth:`buffer`, and is a frozen attrs class.
+
     >>> from numgenius_core import Money
     >>> from numgenius_core.billing import DaysOfGrace, GraceSchedule
     >>> isinstance(DaysOfGrace(), GraceSchedule)

@@ -75,8 +75,8 @@ class ReservedSchedule(ABC):
     """How a discount grows with the months prepaid.
 
     Three kinds are there: :class:`CurveSchedule`, the market's own, :class:`StepSchedule` and
-    :class:`LinearSchedule`. Another one needs :meth:`discount` and :meth:`months`; prices and
-    deposits follow from these.
+    :class:`LinearSchedule`. Another one needs :meth:`discount` and :meth:`months`, and is a
+    frozen attrs class, as these are; prices and deposits follow from the two.
     """
 
     @abstractmethod

@@ -45,9 +45,9 @@ _TAIL: Final = Fraction(3, 2)
 class FeeSchedule(ABC):
     """How a fee follows from claim, spread and target.
 
-    :class:`StopLossFee` is ours. Another one needs :meth:`share`, which should grow with the target
-    and the spread and fall with the claim; the laws ``sla fee`` of :mod:`numgenius_core.testing`
-    check that.
+    :class:`StopLossFee` is ours. Another one, a frozen attrs class as this is, needs :meth:`share`,
+    which should grow with the target and the spread and fall with the claim; the laws ``sla fee``
+    of :mod:`numgenius_core.testing` check that.
     """
 
     @abstractmethod

@@ -63,9 +63,10 @@ _STEPS: Final = 1_000
 class CreditSchedule(ABC):
     """How a day's credit follows from its blend and the target.
 
-    :class:`LinearCredit` is ours. Another one needs :meth:`share_parts`, which must not grow with
-    the blend; the target is the client's, claim and spread have no say. It is asked of each day
-    below the target, so numbers are whole parts of 10⁻⁹ (:data:`numgenius_core.sla.PARTS`).
+    :class:`LinearCredit` is ours. Another one, a frozen attrs class as this is, needs
+    :meth:`share_parts`, which must not grow with the blend; the target is the client's, claim and
+    spread have no say. It is asked of each day below the target, so numbers are whole parts of
+    10⁻⁹ (:data:`numgenius_core.sla.PARTS`).
 
     >>> from attrs import frozen
     >>> from numgenius_core.sla import PARTS, CreditSchedule, SlaRules
@@ -186,8 +187,8 @@ class LinearCredit(CreditSchedule):
 class BlendSchedule(ABC):
     """How much the day counts beside longer scales, and how long these are.
 
-    :class:`ToleranceBlend` is ours. Another one needs :meth:`weight`, which is asked once for a
-    contract.
+    :class:`ToleranceBlend` is ours. Another one, a frozen attrs class as this is, needs
+    :meth:`weight`, which is asked once for a contract.
 
     Attributes:
         memories: Days of each longer scale; together they have the weight that the day leaves, in
@@ -270,8 +271,8 @@ class ToleranceBlend(BlendSchedule):
 class NoticeSchedule(ABC):
     """How much of announced maintenance counts as uptime.
 
-    :class:`FadingNotice` is ours. Another one needs :meth:`share_parts`, which should grow with the
-    notice and fall with the length.
+    :class:`FadingNotice` is ours. Another one, a frozen attrs class as this is, needs
+    :meth:`share_parts`, which should grow with the notice and fall with the length.
     """
 
     @abstractmethod

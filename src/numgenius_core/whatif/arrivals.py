@@ -45,7 +45,7 @@ from numgenius_core.planning.spells import FreeSpell
 from numgenius_core.rates import PerGpuHour
 from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Exact
 from numgenius_core.whatif.demand import Demand
-from numgenius_core.whatif.distributions import Distribution, Pareto
+from numgenius_core.whatif.distributions import Distribution, Pareto, drawn
 from numgenius_core.whatif.estimate import CONFIDENCE, Estimate, student_t
 from numgenius_core.whatif.fitting import to_decimal
 from numgenius_core.whatif.wording import percent
@@ -197,7 +197,9 @@ class _Seen:
 
     def __init__(self, stays: Distribution) -> None:
         random = Random(0)  # the same stays for all stretches and fits
-        self._stays = sorted(stays.draw(random) * SECONDS_PER_HOUR for _ in range(_DRAWN))
+        self._stays = sorted(
+            drawn(stays, random, "stays") * SECONDS_PER_HOUR for _ in range(_DRAWN)
+        )
         self._below = list(accumulate(self._stays, initial=0.0))
         self._known: dict[int, float] = {}
 

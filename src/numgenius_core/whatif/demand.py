@@ -40,7 +40,7 @@ from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode
 from numgenius_core.rates import MAX_RATE, PerGpuHour, PerHour
 from numgenius_core.units import MAX_MB, SECONDS_PER_DAY, SECONDS_PER_HOUR, Amount
-from numgenius_core.whatif.distributions import Distribution, positive
+from numgenius_core.whatif.distributions import Distribution, drawn, positive
 
 _LONGEST: Final = 10**9  # seconds: 31 years
 _PRICE_GRID: Final = PICO // 10_000  # a hundredth of a cent in price steps
@@ -277,9 +277,9 @@ def _drawn(demand: Demand, horizon: Interval, seed: int) -> Trace:
     for after in _arrivals(demand, horizon, Random(f"{seed}/arrivals")):
         gpus = sizes.choose(streams["sizes"])
         mode = modes.choose(streams["modes"])
-        hours = demand.stays.draw(streams["stays"])
-        limit = _price(demand.limits, streams["limits"])
-        bid = _price(demand.bids, streams["bids"])
+        hours = drawn(demand.stays, streams["stays"], "demand.stays")
+        limit = _price(demand.limits, streams["limits"], "demand.limits")
+        bid = _price(demand.bids, streams["bids"], "demand.bids")
         bids = mode is Mode.INTERRUPTIBLE
         request = Request(
             after=after,
@@ -327,11 +327,11 @@ class _Chooser(Generic[_K]):
         return random.choices(self.keys, cum_weights=self.sums)[0]
 
 
-def _price(prices: Distribution | None, random: Random) -> int | None:
+def _price(prices: Distribution | None, random: Random, purpose: str) -> int | None:
     """Return a price in steps per GPU-hour, on the grid and within what is taken."""
     if prices is None:
         return None
-    dollars = min(prices.draw(random), float(MAX_RATE))
+    dollars = min(drawn(prices, random, purpose), float(MAX_RATE))
     return round(dollars * PICO / _PRICE_GRID) * _PRICE_GRID
 
 

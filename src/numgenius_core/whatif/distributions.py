@@ -12,15 +12,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from math import exp
+from math import exp, inf
 from random import Random
 from typing import Final
 
 from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._numbers import as_fraction_of_ten
-from numgenius_core.errors import RuleViolation, brief, shown
+from numgenius_core._numbers import as_fraction_of_ten, as_int
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.units import Amount
 
 _WIDEST: Final = 24
@@ -39,19 +39,86 @@ def positive(value: object, path: str) -> float:
 class Distribution(ABC):
     """How a quantity is spread over clients: the base of all distributions.
 
-    The kinds are :class:`~numgenius_core.whatif.Exponential`,
+    Four kinds are there: :class:`~numgenius_core.whatif.Exponential`,
     :class:`~numgenius_core.whatif.LogNormal`, :class:`~numgenius_core.whatif.Pareto` and
-    :class:`~numgenius_core.whatif.Observed`.
+    :class:`~numgenius_core.whatif.Observed`. Another one needs :meth:`draw` and :attr:`mean`, and
+    is a frozen attrs class, as these are: two of the same fields draw the same, and compare equal.
+    What it draws is checked where it is used, and refused with the name of its class.
+
+    >>> from random import Random
+    >>> from attrs import frozen
+    >>> from numgenius_core.whatif import Demand, Distribution
+    >>> @frozen
+    ... class Even(Distribution):
+    ...     '''Anything between two hours, as likely.'''
+    ...     least: int
+    ...     most: int
+    ...     @property
+    ...     def mean(self) -> float:
+    ...         return (self.least + self.most) / 2
+    ...     def draw(self, random: Random) -> float:
+    ...         return random.uniform(self.least, self.most)
+    >>> Demand(per_day=6, sizes={1: 1}, stays=Even(2, 12)).stays
+    Even(least=2, most=12)
     """
 
     @property
     @abstractmethod
     def mean(self) -> float:
-        """The mean of the quantity; infinite where there is none."""
+        """The mean of the quantity, above zero; infinite where there is none."""
 
     @abstractmethod
     def draw(self, random: Random) -> float:
-        """Return one value, drawn with the next numbers of ``random``."""
+        """Return one value, drawn with the next numbers of ``random``: zero or more.
+
+        In hours for stays, in dollars per GPU-hour for what clients pay and bid. It takes all its
+        chance from ``random``, so that the same seed draws the same.
+        """
+
+
+def drawn(distribution: Distribution, random: Random, purpose: str) -> float:
+    """Return one value of a distribution, once it is known to be one.
+
+    Args:
+        distribution: It may be of somebody's own class.
+        random: Where the value comes from.
+        purpose: What it is for, such as ``demand.stays``, for the error.
+
+    Raises:
+        WrongType: It drew no number.
+        RuleViolation: It drew a number below zero, or none (NaN).
+    """
+    value = distribution.draw(random)
+    if type(value) is float and value >= 0:
+        return value
+    return _said(distribution, f"draw for {purpose}", value, "a number of zero or more")
+
+
+def mean_of(distribution: Distribution, purpose: str) -> float:
+    """Return the mean of a distribution, once it is known to be one.
+
+    Raises:
+        WrongType: It said no number.
+        RuleViolation: It said a number that is not above zero.
+    """
+    value, need = distribution.mean, "a number above zero"
+    mean = _said(distribution, f"mean for {purpose}", value, need)
+    if not mean:
+        raise RuleViolation(f"{type(distribution).__name__}.mean for {purpose}", need, shown(value))
+    return mean
+
+
+def _said(distribution: Distribution, what: str, value: object, need: str) -> float:
+    path = f"{type(distribution).__name__}.{what}"
+    number = as_int(value)  # a whole number of another class, such as NumPy's
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise WrongType(path, f"{need}, a float", shown(value))
+    if not number >= 0:  # also so for NaN
+        raise RuleViolation(path, need, shown(value))
+    try:
+        return float(number)
+    except OverflowError:
+        return inf
 
 
 @frozen

@@ -43,7 +43,7 @@ from numgenius_core.listing import Mode
 from numgenius_core.rates import MAX_RATE, PerGpuHour
 from numgenius_core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Exact
 from numgenius_core.whatif.demand import Demand, Request, Trace
-from numgenius_core.whatif.distributions import Distribution, Observed, Pareto
+from numgenius_core.whatif.distributions import Distribution, Observed, Pareto, mean_of
 
 _HALVINGS: Final = 200
 _STEP: Final = 1.25
@@ -168,9 +168,10 @@ def fit(
         raise RuleViolation("history", "occupancy that falls as the price rises", "it does not")
     lowest = min(price for price, _, _ in points)
     load = exp(level + slope * lowest)
-    per_day = to_decimal(load / size * SECONDS_PER_DAY / (stays.mean * SECONDS_PER_HOUR))
+    mean = mean_of(stays, "stays")
+    per_day = to_decimal(load / size * SECONDS_PER_DAY / (mean * SECONDS_PER_HOUR))
     if not per_day:
-        got = "stays without a mean" if stays.mean == inf else f"{stays.mean:.4g} hours"
+        got = "stays without a mean" if mean == inf else f"{mean:.4g} hours"
         raise RuleViolation("stays", "a mean stay short enough to count requests a day", got)
     limits = Pareto(to_decimal(exp(lowest)), to_decimal(-slope))
     return Demand(per_day=per_day, sizes=mix.sizes, stays=stays, limits=limits)
