@@ -619,6 +619,14 @@ class TestRoundTrips:
         if rate.steps <= MAX_RATE * 10**12:
             assert type(rate)(str(rate)) == rate
 
+    @pytest.mark.parametrize("kind", [PerGpuHour, PerHour, PerGbMonth, PerGb])
+    def test_no_number_of_steps_makes_one_below_zero(self, kind: type[Rate]) -> None:
+        """A quote at it had a total of -2.00, and neither its text nor its document came back."""
+        assert kind.from_steps(0) == kind(0)
+        for steps in (-1, -(10**12)):
+            with pytest.raises(RuleViolation, match=r"^steps: need a whole number from 0, got -1"):
+                kind.from_steps(steps)
+
     def test_there_is_no_room_for_other_attributes(self) -> None:
         with pytest.raises(AttributeError):
             Money(1).note = "x"  # type: ignore[attr-defined]  # the point of the test

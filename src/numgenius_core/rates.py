@@ -165,13 +165,24 @@ class Rate:
 
     @classmethod
     def from_steps(cls, steps: int) -> Self:
-        """Return the rate of a whole number of pico-dollars per unit, from whatever to whatever.
+        """Return the rate of a whole number of pico-dollars per unit, as ``rate.steps`` says it.
+
+        It may be more than the 1,000,000 dollars that are taken from outside, as the price of many
+        GPUs can be.
+
+        Args:
+            steps: Pico-dollars per unit, zero or more.
 
         Raises:
             WrongType: It is no whole number.
+            RuleViolation: It is negative.
+
+        >>> from numgenius_core import PerHour
+        >>> PerHour.from_steps(PerHour("0.40").steps + 1)  # the next higher price
+        PerHour('0.400000000001')
         """
-        if type(steps) is not int and type(steps := as_int(steps)) is not int:
-            raise WrongType("steps", "a whole number", shown(steps))
+        if type(steps) is not int or steps < 0:
+            steps = whole_number(steps, "steps")
         rate = object.__new__(cls)
         _put_steps(rate, steps)
         return rate
