@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, cast
@@ -13,6 +14,7 @@ from numgenius_core.errors import ParseError, RuleViolation, WrongType
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
 from numgenius_core.search import (
+    DEFAULTS,
     Condition,
     FieldType,
     Operator,
@@ -285,6 +287,66 @@ class TestHints:
     )
     def test_what_is_meant_so_is_left_alone(self, query: str) -> None:
         assert remarks(parse(query), MARKET) == ()
+
+    @pytest.mark.parametrize(
+        ("typed", "asked", "lost"),
+        [
+            ("num_gpus>=4 num_gpus>=2", "num_gpus>=2", [("num_gpus>=4", "num_gpus>=2", None)]),
+            ("dph<1 dph_total<2", "dph_total<2", [("dph_total<1", "dph_total<2", None)]),
+            ("rented=true rented=false", "rented=false", [("rented=true", "rented=false", None)]),
+            (
+                "geolocation notin [US] geolocation notin [PL]",
+                "geolocation notin [PL]",
+                [
+                    (
+                        "geolocation notin [US]",
+                        "geolocation notin [PL]",
+                        "geolocation notin [PL,US]",
+                    )
+                ],
+            ),
+            (
+                "gpu_name=L40 gpu_name=H200 gpu_name=A10",
+                "gpu_name=A10",
+                [
+                    ("gpu_name=L40", "gpu_name=H200", "gpu_name in [H200,L40]"),
+                    ("gpu_name=H200", "gpu_name=A10", "gpu_name in [A10,H200]"),
+                ],
+            ),
+            # What asks the same, what is taken back, and what another operator asks is not lost.
+            ("num_gpus>=4 num_gpus>=4.0", "num_gpus>=4", []),
+            ("num_gpus>=4 num_gpus>=2 num_gpus=any", "", []),
+            ("num_gpus>=4 num_gpus<=8", "num_gpus>=4 num_gpus<=8", []),
+        ],
+    )
+    def test_what_a_later_condition_replaces_is_told(
+        self, typed: str, asked: str, lost: list[tuple[str, str, str | None]]
+    ) -> None:
+        """The client's parser overwrites it: all conditions must hold, and one does not count."""
+        query = parse(typed)
+        assert str(query) == asked
+        assert query == parse(asked)
+        told = [
+            f"{old}: not looked at: {new} after it replaces it"
+            + ("" if several is None else f" (several go into one: {several})")
+            for old, new, several in lost
+        ]
+        assert [str(each) for each in remarks(query, ())] == told
+        assert [str(each) for each in remarks(query, MARKET)][: len(told)] == told
+        assert remarks(pickle.loads(pickle.dumps(query)), ()) == remarks(query, ())
+
+    def test_what_the_base_asks_is_there_to_be_replaced(self) -> None:
+        assert remarks(parse("verified=false", base=DEFAULTS), ()) == ()
+        own = parse("num_gpus>=4 num_gpus>=2")
+        assert remarks(parse("num_gpus>=1 dph<2", base=own), ()) == remarks(own, ())
+
+    def test_two_names_of_a_field_in_json(self) -> None:
+        query = Query.from_json({"dph": {"lt": 1}, "dph_total": {"lt": 2, "<": 3}})
+        assert str(query) == "dph_total<3"
+        assert [str(each.condition) for each in remarks(query, ())] == [
+            "dph_total<1",
+            "dph_total<2",
+        ]
 
     def test_an_empty_market_says_nothing(self) -> None:
         assert remarks(parse("cpu_ghz>2"), ()) == ()

@@ -6,8 +6,9 @@ of which must hold: ``gpu_name in [RTX_4090, RTX_3090] num_gpus>=4 dph<2.5``. Op
 ``notin nin "not in"``, and one of ours, ``~``: the text has these words, by part and without case,
 as in ``gpu_name~h100``. An underscore in a value is a space. ``field=any`` (or ``?``, ``*``)
 removes what was asked of a field before, as the defaults verified, rentable and not external. The
-same operator on the same field again replaces what it asked. Countries are asked for by
-``geolocation notin [CN,VN]``.
+same operator on the same field again replaces what it asked (its parser, 1.9.1, overwrites it),
+though all conditions must hold; ``remarks`` says which one is not looked at. Countries are asked
+for by ``geolocation notin [CN,VN]``.
 
 Our readings:
 
@@ -41,6 +42,7 @@ from numgenius_core.search.query import (
     NOTHING,
     SPECIAL,
     SPELLINGS,
+    Asked,
     Condition,
     Operator,
     Query,
@@ -216,6 +218,11 @@ def parse(text: str, *, base: Query = NOTHING_ASKED, unknown: Unknown = "refuse"
     The text is ``field op value`` one after another, as in ``num_gpus>=4 dph<2.5``; an underscore
     in a value is a space. Memory is typed in GB and durations in days.
 
+    All conditions must hold, but of the same operator on the same field only the last one counts,
+    as in the client: ``num_gpus>=4 num_gpus>=2`` asks for two GPUs, and ``geolocation notin [US]
+    geolocation notin [PL]`` takes the US. :func:`~numgenius_core.search.remarks` says what is not
+    looked at. Several values of a field go into one ``in [...]`` or ``notin [...]``.
+
     Args:
         text: Conditions one after another; none of them ask for everything.
         base: What is asked already, such as
@@ -241,8 +248,7 @@ def parse(text: str, *, base: Query = NOTHING_ASKED, unknown: Unknown = "refuse"
     known = refuses(unknown)
     if len(text) > MAX_LENGTH:
         raise ParseError("query", f"at most {MAX_LENGTH:,} characters", f"{len(text):,}")
-    # Keyed by what makes two conditions the same, so the later one replaces the earlier.
-    found = {(c.field, c.operator): c for c in base.conditions}
+    found = Asked(base)
     reader = _Reader(text)
     bare: Field | None = None  # of a text that was typed without quotes just before
     start = 0
@@ -255,16 +261,17 @@ def parse(text: str, *, base: Query = NOTHING_ASKED, unknown: Unknown = "refuse"
         if _wildcard(reader):  # "verified=any" takes back what the defaults ask of a field
             if operator is not Operator.EQ:
                 reader.fail("= before a value that means any", operator.value, start)
-            found = {key: c for key, c in found.items() if key[0] != column.name}
+            found.remove(column.name)
             bare = None
             continue
         value = _value(reader, column, operator)
         ended = reader.text[reader.at - 1]
         bare = column if column.kind in _TEXTS and ended not in "]\"'" else None
-        found[column.name, operator] = Condition(column.name, operator, value)
-        if len(found) > MAX_CONDITIONS:
+        found.add(Condition(column.name, operator, value))
+        if len(found.conditions) > MAX_CONDITIONS:
             reader.fail(f"at most {MAX_CONDITIONS} conditions", "more", start)
-    return Query(tuple(_within_regions(found).values()))
+    found.conditions = _within_regions(found.conditions)
+    return found.query()
 
 
 def _refuse_blank(reader: _Reader, start: int) -> None:

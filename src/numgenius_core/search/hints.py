@@ -1,12 +1,13 @@
 """What a query asks that its market cannot answer as meant: remarked on, never refused.
 
-Our readings: worth a word is a condition on a field that no offer says, a text that no offer has
-(with those that are near: by part and without case, or by spelling), and a bound that cannot be
-meant, as ``reliability>99`` of shares and ``compute_cap>=8.6`` of hundredths: one that no offer
-meets, or that every offer meets and in another unit would divide them. ``reliability>0.999`` is
-meant, met or not. Of several texts those that no offer has do no harm
-beside one that is there, and what nobody has is left out by ``notin`` as it is meant: then only a
-text that has one near it, which may be mistyped, is worth a word.
+Our readings: worth a word is a condition that a later one replaced (the client sends the last one
+alone), one on a field that no offer says, a text that no offer has (with those that are near: by
+part and without case, or by spelling), and a bound that cannot be meant, as ``reliability>99`` of
+shares and ``compute_cap>=8.6`` of hundredths: one that no offer meets, or that every offer meets
+and in another unit would divide them. ``reliability>0.999`` is meant, met or not. Of several texts
+those that no offer has do no harm beside one that is there, and what nobody has is left out by
+``notin`` as it is meant: then only a text that has one near it, which may be mistyped, is worth a
+word.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from numgenius_core.search._regions import REGIONS
 from numgenius_core.search._values import FieldType, Scalar
 from numgenius_core.search.fields import Field
 from numgenius_core.search.names import part_matcher
-from numgenius_core.search.query import LISTS, Condition, Operator, Query
+from numgenius_core.search.query import LISTS, MAX_VALUES, Condition, Operator, Query, replaced_in
 from numgenius_core.search.view import View
 from numgenius_core.units import MB_PER_GB, SECONDS_PER_DAY, SECONDS_PER_HOUR
 
@@ -97,6 +98,11 @@ _UNITS: Final[dict[str, _Unit]] = {
         ),
     ),
 }
+_SEVERAL: Final = {
+    Operator.EQ: Operator.IN,
+    Operator.NEQ: Operator.NOTIN,
+    Operator.NOTIN: Operator.NOTIN,
+}
 _NAMED: Final = 4
 _MILLIONTH: Final = Decimal("0.000001")
 _ALIKE: Final = 0.75
@@ -121,7 +127,7 @@ class Remark:
 def remarks(
     query: Query, offers: Iterable[Offer], *, view: View | None = None
 ) -> tuple[Remark, ...]:
-    """Return what of a query these offers cannot answer as it is meant.
+    """Return what of a query is not answered as it is meant: by these offers, or at all.
 
     Args:
         query: What is asked.
@@ -138,6 +144,8 @@ def remarks(
     ...     print(remark)
     gpu_name=4090: no offer has it; did you mean RTX_4090? (gpu_name~4090 finds parts of names)
     reliability>99: no offer meets it; reliability is a share from 0 to 1: reliability>0.99?
+    >>> print(*remarks(parse("num_gpus>=4 num_gpus>=2"), read_sample().offers))
+    num_gpus>=4: not looked at: num_gpus>=2 after it replaces it
     """
     check_kind(query, Query, "query")
     market = as_tuple(offers, "offers")
@@ -145,10 +153,27 @@ def remarks(
     check_kind(seen, View, "view")
     for index, offer in enumerate(market):
         check_kind(offer, Offer, f"offers[{index}]")
-    if not market:
-        return ()
-    texts = ((condition, _remark(condition, market, seen)) for condition in query.conditions)
+    texts: list[tuple[Condition, str | None]] = [
+        (old, _replaced(old, new)) for old, new in replaced_in(query)
+    ]
+    if market:
+        texts += ((each, _remark(each, market, seen)) for each in query.conditions)
     return tuple(Remark(condition=condition, text=text) for condition, text in texts if text)
+
+
+def _replaced(old: Condition, new: Condition) -> str:
+    """Return what is said of a condition that another one on its field replaced."""
+    text = f"not looked at: {new} after it replaces it"
+    several = _SEVERAL.get(old.operator)
+    values = [one for each in (old, new) for one in _values(each)]
+    if several is None or len(values) > MAX_VALUES or not all(isinstance(v, str) for v in values):
+        return text
+    return f"{text} (several go into one: {Condition(old.field, several, values)})"
+
+
+def _values(condition: Condition) -> tuple[Scalar, ...]:
+    value = condition.value
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _remark(condition: Condition, market: Sequence[Offer], view: View) -> str | None:

@@ -185,6 +185,11 @@ class Query:
     """
 
     conditions: tuple[Condition, ...] = field(default=(), converter=_tuple, repr=brief)
+    # Conditions of a text or a JSON object that a later one replaced, each before that one: what
+    # is asked is the same without them, but a person may have meant them.
+    _replaced: tuple[tuple[Condition, Condition], ...] = field(
+        default=(), init=False, eq=False, repr=False
+    )
 
     def __attrs_post_init__(self) -> None:
         for index, condition in enumerate(self.conditions):
@@ -281,7 +286,7 @@ class Query:
         """
         check_object(filters, "query", "an object of conditions")
         known = refuses(unknown)
-        found: dict[tuple[str, Operator], Condition] = {}
+        found = Asked()
         for name, comparisons in filters.items():
             column = field_named(name, "query", known=known)
             path = f"query.{column.name}"
@@ -291,11 +296,52 @@ class Query:
                 if operator in (None, Operator.PART):
                     raise RuleViolation(path, f"one of {', '.join(_WORDS)}", shown(word))
                 value = checked(column, operator, raw, f"{path}.{operator.value}")
-                found[column.name, operator] = Condition(column.name, operator, value)
-        return cls(tuple(found.values()))
+                found.add(Condition(column.name, operator, value))
+        return found.query(cls)
 
     def __str__(self) -> str:
         return " ".join(map(str, self.conditions))
+
+
+class Asked:
+    """The conditions of a query while it is read, one a field and operator: the last one stays.
+
+    Attributes:
+        conditions: By what makes two conditions the same.
+        replaced: Those that another one replaced, each before that one.
+    """
+
+    def __init__(self, base: Query | None = None) -> None:
+        known = Query() if base is None else base
+        self.conditions = {(c.field, c.operator): c for c in known.conditions}
+        self.replaced = list(known._replaced)
+        self._own: set[tuple[str, Operator]] = set()
+
+    def add(self, condition: Condition) -> None:
+        """Add a condition: one that asks another thing replaces it, as in the client."""
+        key = condition.field, condition.operator
+        before = self.conditions.get(key)
+        # What the base asks is there to be replaced; what the same text asks may have been meant.
+        if key in self._own and before is not None and before != condition:
+            self.replaced.append((before, condition))
+        self._own.add(key)
+        self.conditions[key] = condition
+
+    def remove(self, name: str) -> None:
+        """Take back all that was asked of a field."""
+        self.conditions = {key: c for key, c in self.conditions.items() if key[0] != name}
+        self.replaced = [pair for pair in self.replaced if pair[0].field != name]
+
+    def query(self, kind: type[Query] = Query) -> Query:
+        """Return what was read."""
+        made = kind(tuple(self.conditions.values()))
+        object.__setattr__(made, "_replaced", tuple(self.replaced))
+        return made
+
+
+def replaced_in(query: Query) -> tuple[tuple[Condition, Condition], ...]:
+    """Return the conditions that a query was typed with and does not ask, each before its heir."""
+    return query._replaced
 
 
 def refuses(unknown: object) -> bool:
