@@ -43,8 +43,8 @@ from numgenius_core.market.instance import Instance
 from numgenius_core.market.logs import MemoryLog, Writer
 from numgenius_core.market.state import Account, MachineState
 from numgenius_core.money import Money
-from numgenius_core.offer import Block
-from numgenius_core.prices import quote, rank_offers
+from numgenius_core.offer import Block, Offer
+from numgenius_core.prices import QuotePart, quote, rank_offers
 from numgenius_core.rates import PerGpuHour, PerHour, Rate
 from numgenius_core.testing import Books, values
 from numgenius_core.whatif import PRESETS, Demand, LogNormal, Scenario
@@ -504,11 +504,25 @@ class TestNumbers:
             round(kind("1"), 13)
         assert type(round(kind("1"))) is int
 
+    def test_a_discount_is_money_and_its_rate_a_share(self) -> None:
+        """The key held dollars of a reservation and a share of 0 in the other modes."""
+        prices = PriceTerms(gpu=PerGpuHour("0.40"), min_bid=PerGpuHour("0.10"))
+        offer = Offer(id=1, machine=7, gpu_name="A", gpus=2, prices=prices, max_discount="0.4")
+        for mode in Mode:
+            quoted = quote(offer, timedelta(days=30), mode=mode)
+            row = quoted.to_dict()
+            assert row["discount"] == float(quoted.amount_of(QuotePart.DISCOUNT))
+            assert row["discount_rate"] == float(quoted.discount)
+            assert (row["discount"] == 0) is (row["discount_rate"] == 0) is (mode != Mode.RESERVED)
+            ranked = rank_offers([offer], timedelta(days=30), mode=mode, now=second(0))
+            assert ranked.to_dicts() == [row]
+
     def test_results_are_rows_of_numbers(self) -> None:
         quoted = quote(known.OFFER, timedelta(hours=10), mode=Mode.ON_DEMAND)
         row = quoted.to_dict()
         assert (row["offer"], row["mode"], row["seconds"]) == (9, "on-demand", 36_000)
         assert row["total"] == float(quoted.total)
+        assert row.keys() >= {part.value for part in QuotePart}
         assert [line["kind"] for line in quoted.to_dicts()] == [
             line.kind.value for line in quoted.lines
         ]

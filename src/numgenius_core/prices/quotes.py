@@ -188,11 +188,15 @@ class Quote(Tabular):
     def to_dict(self) -> dict[str, Number]:
         """Return the quote as one dict, numbers as ``to_dicts`` has those of its lines.
 
-        Of its offer there are also ``headline``, the price of the GPUs an hour on demand, and what
-        its source says of the machine: ``reliability`` and ``geolocation``.
+        Each line stands under the word for what it is for, zero if the quote has none: ``discount``
+        is dollars, as among the lines, and the share is ``discount_rate``, as in columns
+        (:func:`numgenius_core.frames.quote`). Of its offer there are also ``headline``, the price
+        of the GPUs an hour on demand, and what its source says of the machine: ``reliability`` and
+        ``geolocation``.
         """
-        lines = {line.kind.value: line.amount for line in self.lines}
-        return numbers({**about(self.offer), **numbers(self), **lines})
+        said = {"discount_rate" if n == "discount" else n: v for n, v in numbers(self).items()}
+        lines = {kind.value: self.amount_of(kind) for kind in QuotePart}
+        return numbers({**about(self.offer), **said, **lines})
 
     def table(self) -> ResultTable:
         """Return the lines in cents as a table; they add up to the total in cents."""

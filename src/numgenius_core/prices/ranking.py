@@ -133,7 +133,8 @@ class LeftOut:
 class Ranking(Tabular):
     """The offers that can be had for a stay; :func:`rank_offers` makes it.
 
-    Its text is a table of what fits, and ``to_dicts`` has a dict for each of these quotes.
+    Its text is a table of what fits, and ``to_dicts`` has a dict for each of these quotes
+    (:meth:`Quote.to_dict`).
 
     Attributes:
         quotes: What fits, the cheapest first; equal totals by the offer's number.
