@@ -365,7 +365,10 @@ class TestTimesWithoutAnOffset:
         for words, said in (
             (["quote", "--sample", "--where", "gpu=1"], "--where, character 1: need the name"),
             (["quote", "--sample", "--sort", "foo"], "--sort, character 1: need the name"),
-            (["slices", "7", "--min-gpu", "3"], "--min-gpu: need a power of two"),
+            (
+                ["slices", "7", "--min-gpu", "3"],
+                "--min-gpu: need a power of two (--observed takes one that a market shows), got 3",
+            ),
         ):
             assert main(words) == 2
             assert capsys.readouterr().err.startswith(f"numgenius: {said}")

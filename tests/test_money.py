@@ -109,6 +109,17 @@ class TestChargesAreExact:
         with pytest.raises(RuleViolation, match=r"^duration: "):
             rate * other
 
+    def test_a_number_of_gpus_is_told_where_it_goes(self) -> None:
+        for price, instead in (
+            (PerGpuHour(1), r"for_gpus\(n\) is the price of n GPUs"),
+            (PerHour(1), r"scaled\(n\) is n times the price"),
+            (PerGbMonth(1), r"scaled\(n\) is n times the price"),
+        ):
+            with pytest.raises(
+                WrongType, match=rf"^duration: need a timedelta \({instead}\), got 4$"
+            ):
+                price * 4  # type: ignore[operator]
+
     @pytest.mark.parametrize(
         "charge",
         [

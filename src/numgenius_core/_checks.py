@@ -59,8 +59,10 @@ def check_text(value: object, path: str, longest: int = 200, *, empty: bool = Fa
         raise RuleViolation(path, f"{count} printable characters", shown(value))
 
 
-def check_min_gpu(min_gpu: int, gpus: int, path: str = "min_gpu") -> int:
+def check_min_gpu(min_gpu: int, gpus: int, path: str = "min_gpu", hint: str = "") -> int:
     """Return a ``min_gpu``, and refuse a ``min_gpu`` that the library does not list (G5).
+
+    ``hint`` says how another one is taken, where it is.
 
     Raises:
         WrongType: It is no integer.
@@ -68,9 +70,9 @@ def check_min_gpu(min_gpu: int, gpus: int, path: str = "min_gpu") -> int:
     """
     min_gpu = whole_number(min_gpu, path, 1)
     if min_gpu & (min_gpu - 1):
-        raise RuleViolation(path, "a power of two", str(min_gpu))
+        raise RuleViolation(path, "a power of two" + hint, str(min_gpu))
     if min_gpu > gpus:
-        raise RuleViolation(path, f"at most the machine's {gpus} GPUs", str(min_gpu))
+        raise RuleViolation(path, f"at most the machine's {gpus} GPUs{hint}", str(min_gpu))
     return min_gpu
 
 

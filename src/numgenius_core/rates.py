@@ -73,6 +73,17 @@ def _whole(*factors: int) -> tuple[int, ...]:
     return numbers
 
 
+def _seconds_of(duration: object, instead: str) -> int:
+    """Return the seconds that a rate is multiplied with.
+
+    Raises:
+        WrongType: It is no ``timedelta``; ``instead`` says what a number is for.
+    """
+    if not isinstance(duration, timedelta):
+        raise WrongType("duration", f"a timedelta ({instead})", shown(duration))
+    return whole_seconds(duration)
+
+
 class Rate:
     """A price per unit of use: a whole number of pico-dollars, zero or more.
 
@@ -338,7 +349,7 @@ class PerGpuHour(Rate):
         return money
 
     def __mul__(self, duration: timedelta) -> Money:
-        return self.charge(1, whole_seconds(duration))
+        return self.charge(1, _seconds_of(duration, "for_gpus(n) is the price of n GPUs"))
 
     __rmul__ = __mul__
 
@@ -382,7 +393,7 @@ class PerHour(Rate):
         return money
 
     def __mul__(self, duration: timedelta) -> Money:
-        return self.charge(whole_seconds(duration))
+        return self.charge(_seconds_of(duration, "scaled(n) is n times the price"))
 
     __rmul__ = __mul__
 
@@ -415,7 +426,7 @@ class PerGbMonth(Rate):
         return money_of(self.steps * megabytes * seconds * _TICKS_PER_MB_SECOND)
 
     def __mul__(self, duration: timedelta) -> Money:
-        return self.charge(MB_PER_GB, whole_seconds(duration))
+        return self.charge(MB_PER_GB, _seconds_of(duration, "scaled(n) is n times the price"))
 
     __rmul__ = __mul__
 

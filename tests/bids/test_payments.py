@@ -141,6 +141,20 @@ class TestEveryRule:
         with pytest.raises(WrongType, match="blocks"):
             PoolAuction(blocks=junk, bids=())
 
+    @every_rule
+    def test_what_an_auction_of_ones_own_lacks_is_named(self, rule: PaymentRule) -> None:
+        class Mine:
+            floor = PerGpuHour(0)
+
+            def entrants(self) -> tuple[()]:
+                return ()
+
+        need = "^auction: need an Auction, with floor, entrants, optimum and together, got "
+        with pytest.raises(WrongType, match=need + "Mine without optimum and together$"):
+            rule(Mine())  # type: ignore[arg-type]
+        with pytest.raises(WrongType, match=need + "7$"):
+            rule(7)  # type: ignore[arg-type]
+
     def test_what_is_under_the_reserve_does_not_run_with_others(self) -> None:
         auction = BlockAuction(claims=(bid(1, 2, 0, 19), bid(2, 2, 2, 20)), floor=floor_of(10))
         pool = PoolAuction(

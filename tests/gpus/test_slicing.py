@@ -64,7 +64,7 @@ class TestOfferSizes:
     @pytest.mark.parametrize(("shape", "sizes"), OBSERVED.items())
     def test_observed_rows_need_the_readers_entry(self, shape: tuple[int, int], sizes: str) -> None:
         assert offer_sizes(*shape, observed=True) == numbers(sizes)
-        with pytest.raises(RuleViolation, match="a power of two"):
+        with pytest.raises(RuleViolation, match=r"a power of two \(observed=True takes one"):
             offer_sizes(*shape)
 
     def test_an_observed_min_gpu_above_the_machine_offers_it_whole(self) -> None:

@@ -194,6 +194,35 @@ class TestHints:
             Query.from_json({name: {"gt": value}})
         assert refused.value.need == f"a number of {asked} for {name}"
 
+    @pytest.mark.parametrize(
+        ("query", "rest"),
+        [
+            ("gpu_name=4090 OR gpu_name=3090", "OR gpu_name=3090"),
+            ("gpu_name=4090 or 3090", "or 3090"),
+            ("num_gpus=4 and dph<2", "and dph<2"),
+            ("num_gpus=4 || num_gpus=8", "|| num_gpus=8"),
+            ("gpu_name in [L40,H200] && dph<2", "&& dph<2"),
+        ],
+    )
+    def test_a_word_between_conditions_is_explained(self, query: str, rest: str) -> None:
+        """It was taken for the rest of a text: ``gpu_name=4090_OR``."""
+        for unknown in ("refuse", "keep"):
+            with pytest.raises(
+                ParseError, match=r"all of them hold, without AND or OR .*in \["
+            ) as no:
+                parse(query, unknown=cast("Any", unknown))
+            assert no.value.got == repr(rest)
+
+    def test_a_word_of_a_text_is_none_between_conditions(self) -> None:
+        assert parse("gpu_name='a or b'") == parse("gpu_name=a_or_b")
+        for query, meant in (
+            ("geolocation=Trinidad and Tobago", "geolocation=Trinidad_and_Tobago"),
+            ("gpu_name=RTX 4090 OR gpu_name=RTX 3090", "gpu_name=RTX_4090,"),
+        ):
+            with pytest.raises(ParseError, match=r"an underscore .*blank") as caught:
+                parse(query)
+            assert meant in f"{caught.value.need},"
+
     @pytest.mark.parametrize("query", ['gpu_name="RTX 4090"', "gpu_name in [RTX 4090, H100 SXM]"])
     def test_quotes_and_brackets_hold_blanks(self, query: str) -> None:
         assert parse(query).filter(MARKET)
@@ -244,6 +273,13 @@ class TestHints:
             ("gpu_name!=4090", "no offer has it; did you mean RTX_4090"),
             ("geolocation in [US,usa]", "no offer has usa; did you mean US?"),
             ("geolocation in [DE,FR]", "no offer has DE, FR; offers have "),
+            (
+                "geolocation=EU",
+                "(georegion=true beside it takes EU for the countries of the region)",
+            ),
+            ("geolocation!=EU", "georegion=true beside it takes EU"),
+            ("geolocation notin [US,OC]", "georegion=true beside it takes OC"),
+            ("geolocation in [US,EU]", "no offer has EU; offers have "),
             ("georegion=true geolocation=EU", "AD, AL, AT, BA, …; offers have "),
         ],
     )

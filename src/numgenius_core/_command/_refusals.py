@@ -33,6 +33,7 @@ _LANGUAGES: Final = {"query": "where", "order": "sort"}
 """The options whose text is a small language; a fault has its place in that."""
 _ARGUMENTS: Final = {
     "naive='utc'": "--utc",
+    "observed=True": "--observed",
     " (or a column map)": "",
     "got None": "got none",
     "a column of the time (say which;": "a column of the time (--time says which;",

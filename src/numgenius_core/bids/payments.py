@@ -25,7 +25,7 @@ from typing import Protocol, runtime_checkable
 
 from attrs import field, frozen
 
-from numgenius_core._checks import ReadOnly, as_tuple, check_kind, read_only
+from numgenius_core._checks import ReadOnly, as_tuple, read_only
 from numgenius_core._terms import NO_FLOOR
 from numgenius_core.bids.auction import (
     Optimum,
@@ -75,6 +75,18 @@ class Auction(Protocol):
 
     def together(self, ids: Collection[ContractId]) -> Optimum | None:
         """Return how the given bids run at the same time, ``None`` if they do not fit."""
+
+
+def _check_auction(auction: object) -> None:
+    """Refuse what is no auction, and say what it lacks."""
+    if isinstance(auction, Auction):
+        return
+    names = ("floor", "entrants", "optimum", "together")
+    lacks = [name for name in names if not hasattr(auction, name)]
+    got = shown(auction)
+    if len(lacks) < len(names):
+        got = f"{type(auction).__name__} without {' and '.join(lacks)}"
+    raise WrongType("auction", "an Auction, with floor, entrants, optimum and together", got)
 
 
 def _as_claims(given: Iterable[Claim]) -> tuple[Claim, ...]:
@@ -233,7 +245,7 @@ def pay_as_bid(auction: Auction) -> AuctionResult:
     >>> dict(pay_as_bid(BlockAuction(claims=[low, high])).payments)
     {2: PerHour('0.60')}
     """
-    check_kind(auction, Auction, "auction")
+    _check_auction(auction)
     best = auction.optimum()
     return _settlement(best, {runner.id: runner.price.steps for runner in best.runners})
 
@@ -260,7 +272,7 @@ def vcg(auction: Auction) -> AuctionResult:
     >>> dict(vcg(BlockAuction(claims=[low, high])).payments)
     {2: PerHour('0.40')}
     """
-    check_kind(auction, Auction, "auction")
+    _check_auction(auction)
     best = auction.optimum()
     lowest = auction.floor.steps
     payments = {}
@@ -293,7 +305,7 @@ def uniform_price(auction: Auction) -> AuctionResult:
     >>> uniform_price(BlockAuction(claims=[low, high])).price
     PerGpuHour('0.20')
     """
-    check_kind(auction, Auction, "auction")
+    _check_auction(auction)
     entrants = auction.entrants()
     common = lcm(*(entrant.gpus for entrant in entrants))
     height = {e.id: e.price.steps * (common // e.gpus) for e in entrants}  # exact, per GPU

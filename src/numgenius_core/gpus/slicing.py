@@ -176,7 +176,11 @@ def _cut(
     """Return the blocks in groups of one size: the table that all questions are answered from."""
     gpus = whole_number(gpus, "gpus", 1, MAX_GPUS)
     # A min_gpu above the machine, as records have it, means that it is offered whole.
-    min_gpu = whole_number(min_gpu, "min_gpu", 1) if observed else check_min_gpu(min_gpu, gpus)
+    if observed:
+        min_gpu = whole_number(min_gpu, "min_gpu", 1)
+    else:
+        hint = " (observed=True takes one that a market shows)"
+        min_gpu = check_min_gpu(min_gpu, gpus, hint=hint)
     powers = [1 << k for k in range(gpus.bit_length()) if min_gpu < 1 << k < gpus]
     found = {
         Block(start, min(size, gpus - start))

@@ -160,11 +160,13 @@ def schedule_window(
         overlapping: What to do where the new window overlaps others. Merged, they become one
             window from the first start to the last end; its reason is all of theirs, its category
             theirs if they agree, else *other*, its number the first of them. A window of the host
-            and one that the marketplace locked are never merged: who may cancel them differs.
+            and one that the marketplace locked are never merged, as who may cancel them differs:
+            that overlap is refused, whatever is asked for here.
 
     Raises:
         RuleViolation: The start is not in the future or more than a year ahead, or the window
-            overlaps others with which it is not to be merged; the error names them.
+            overlaps others and is not to be merged with them, or cannot be, as one is the host's
+            and the other is locked; the error names them.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core.maintenance import MachineSchedule, requested_window, schedule_window
@@ -185,7 +187,7 @@ def schedule_window(
     apart = windows
     if overlapping == "merge":
         apart = tuple(each for each in windows if each.locked is not window.locked)
-    check_free(apart, window.period)
+    check_free(apart, window.period, merging=overlapping == "merge")
     merged = _merged([*windows[met], window])
     return evolve(schedule, windows=(*windows[: met.start], merged, *windows[met.stop :]))
 
@@ -198,7 +200,9 @@ def met_by(windows: Sequence[MaintenanceWindow], period: Interval) -> slice:
     )
 
 
-def check_free(windows: Sequence[MaintenanceWindow], period: Interval) -> int:
+def check_free(
+    windows: Sequence[MaintenanceWindow], period: Interval, *, merging: bool = False
+) -> int:
     """Return where among a schedule's windows one of this period would stand.
 
     Raises:
@@ -207,7 +211,8 @@ def check_free(windows: Sequence[MaintenanceWindow], period: Interval) -> int:
     met = met_by(windows, period)
     if met.start < met.stop:
         taken = "; ".join(str(each.period) for each in windows[met])
-        raise RuleViolation("window", f"no overlap with {taken}", str(period))
+        why = " (a locked window and the host's are never merged)" if merging else ""
+        raise RuleViolation("window", f"no overlap with {taken}{why}", str(period))
     first: int = met.start
     return first
 

@@ -63,6 +63,7 @@ _SIGN: Final = re.compile(r"[=<>!~]+")
 _WORD: Final = re.compile(
     r"""(not[ ]+eq|not[ ]+in|noteq|notin|nin|in|neq|eq|gte|gt|lte|lt)(?=[\s\["']|$)""", re.ASCII
 )
+_CONNECTIVE: Final = re.compile(r"(?:(?:and|or)\s+|&&?|\|\|?)\s*", re.ASCII | re.IGNORECASE)
 _BARE: Final = re.compile(r"[^\s\[\]\"]+")
 _ITEM: Final = re.compile(r"[^\[\],\"]*")
 _QUOTED: Final = {
@@ -253,6 +254,7 @@ def parse(text: str, *, base: Query = NOTHING_ASKED, unknown: Unknown = "refuse"
     bare: Field | None = None  # of a text that was typed without quotes just before
     start = 0
     while reader.more():
+        _refuse_connective(reader)
         if bare is not None:
             _refuse_blank(reader, start)
         start = reader.at
@@ -274,6 +276,25 @@ def parse(text: str, *, base: Query = NOTHING_ASKED, unknown: Unknown = "refuse"
     return found.query()
 
 
+def _refuse_connective(reader: _Reader) -> None:
+    """Refuse a word between conditions, such as ``OR``: all of them hold as they stand."""
+    if _is_connective(reader):
+        need = "the next condition: all of them hold, without AND or OR"
+        several = "one of several values is in [...], as in gpu_name in [RTX_4090,RTX_3090]"
+        reader.fail(f"{need} ({several})")
+
+
+def _is_connective(reader: _Reader) -> bool:
+    """Return whether such a word comes: ``and`` may be one of a text, as in Trinidad and Tobago."""
+    start = reader.at
+    word = reader.take(_CONNECTIVE).strip().casefold()
+    name = reader.take(_NAME)
+    reader.take(_BLANK)
+    begins = bool(name and (reader.take(_SIGN) or reader.take(_WORD)))
+    reader.at = start
+    return word not in ("", "and") or (word == "and" and begins)
+
+
 def _refuse_blank(reader: _Reader, start: int) -> None:
     """Refuse a word that is no condition but the rest of a text with a blank: ``RTX 4090``.
 
@@ -282,9 +303,10 @@ def _refuse_blank(reader: _Reader, start: int) -> None:
     before, at, words = reader.text[start : reader.at].rstrip(), reader.at, []
     while reader.more():
         place = reader.at
+        is_rest = not _is_connective(reader)
         word = reader.take(_NAME)
         reader.take(_BLANK)
-        if not word or reader.take(_SIGN) or reader.take(_WORD):
+        if not is_rest or not word or reader.take(_SIGN) or reader.take(_WORD):
             reader.at = place
             break
         words.append(word)

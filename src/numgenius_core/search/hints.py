@@ -213,13 +213,18 @@ def _of_text(condition: Condition, column: Field, said: Sequence[Scalar]) -> str
     places = [_country(value) for value in said] if column.kind is FieldType.PLACE else []
     near = {one: _near(one, [*said, *places]) for one in absent}
     excludes = operator in (Operator.NEQ, Operator.NOTIN)
+    regions = [one for one in absent if places and one in REGIONS]
     if excludes or len(absent) < len(wanted):
-        # It does what it says, unless a text that is near was meant; a country's code is no slip.
-        absent = [one for one in absent if near[one] and not (places and one in _CODES)]
+        # It does what it says, unless a text that is near was meant, or a region that is no
+        # country; a country's code is no slip.
+        slips = [one for one in absent if near[one] or one in regions]
+        absent = [one for one in slips if not (places and one in _CODES)]
     if not absent:
         return None
     what = "no offer has it" if len(wanted) == 1 else f"no offer has {_named(absent)}"
     text = what + _instead((near[one] for one in absent), said)
+    if any(one in regions for one in absent):
+        text += f" (georegion=true beside it takes {regions[0]} for the countries of the region)"
     parts = [one for one in absent if any(part_matcher(str(one))(str(value)) for value in have)]
     if parts and column.kind is FieldType.TEXT and operator in (Operator.EQ, Operator.IN):
         like = Condition(condition.field, Operator.PART, parts[0])
