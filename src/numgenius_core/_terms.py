@@ -21,7 +21,7 @@ from attrs import field, frozen
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import exact_number, fraction, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
-from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour, Rate
+from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
 from numgenius_core.units import Exact
 
 
@@ -139,7 +139,16 @@ class PriceTerms:
         raise WrongType(f"prices.{name}", kind.__name__, shown(getattr(self, name)))
 
     @classmethod
-    def from_host(cls, *, platform_fee: Exact, **host_prices: Rate) -> Self:
+    def from_host(
+        cls,
+        *,
+        platform_fee: Exact,
+        gpu: PerGpuHour,
+        storage: PerGbMonth = _FREE_STORAGE,
+        upload: PerGb = _FREE_TRAFFIC,
+        download: PerGb = _FREE_TRAFFIC,
+        min_bid: PerGpuHour = NO_FLOOR,
+    ) -> Self:
         """Return the client's prices for what a *host* wants to receive.
 
         Each price is divided by ``1 − platform_fee`` and rounded once to a pico-dollar (measured:
@@ -147,22 +156,28 @@ class PriceTerms:
 
         Args:
             platform_fee: The platform's share, 0 to below 1.
-            **host_prices: ``gpu`` and any of ``storage``, ``upload``, ``download`` and
-                ``min_bid``, each what the host receives.
+            gpu: What the host receives for a GPU-hour on demand.
+            storage: What it receives for a GB-month.
+            upload: What it receives for a GB sent.
+            download: What it receives for a GB received.
+            min_bid: Its floor for bids, of what it receives for a GPU-hour.
 
         Raises:
-            WrongType: A price that is no rate, or one in another unit than its field's.
-            RuleViolation: No ``gpu``, a price of another name, or a fee that is not below one.
+            WrongType: A price in another unit than its field's, or a bare number.
+            RuleViolation: A fee that is not below one.
         """
         fee = fraction(platform_fee, "platform_fee", below_one=True)
-        unknown = sorted(host_prices.keys() - dict(_PRICE_KINDS).keys())
-        if unknown or "gpu" not in host_prices:
-            need = "gpu and any of storage, upload, download, min_bid"
-            raise RuleViolation("prices", need, ", ".join(unknown) or "no gpu")
-        for name, rate in host_prices.items():
-            check_kind(rate, Rate, f"prices.{name}")
-        prices = {name: rate.scaled(1 / (1 - fee)) for name, rate in host_prices.items()}
-        return cls(platform_fee=fee, **prices)  # type: ignore[arg-type]  # checked by the class
+        # As its own, and so are all kinds known before the first is divided.
+        host = cls(gpu=gpu, storage=storage, upload=upload, download=download, min_bid=min_bid)
+        up = 1 / (1 - fee)
+        return cls(
+            gpu=host.gpu.scaled(up),
+            storage=host.storage.scaled(up),
+            upload=host.upload.scaled(up),
+            download=host.download.scaled(up),
+            min_bid=host.min_bid.scaled(up),
+            platform_fee=fee,
+        )
 
 
 _PRICE_KINDS: Final = (

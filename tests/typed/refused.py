@@ -62,6 +62,9 @@ PriceTerms(gpu=bid)  # refused: arg-type
 PriceTerms(gpu=gpu, min_bid=bid)  # refused: arg-type
 PriceTerms(gpu=gpu, storage=traffic)  # refused: arg-type
 PriceTerms.from_host(platform_fee=0.25, gpu=gpu)  # refused: arg-type
+PriceTerms.from_host(platform_fee="0.25")  # refused: call-arg
+PriceTerms.from_host(platform_fee="0.25", gpu=traffic)  # refused: arg-type
+PriceTerms.from_host(platform_fee="0.25", gpu=gpu, sotrage=traffic)  # refused: call-arg
 slice_.with_prices(gpu)  # refused: arg-type
 slice_.gpus = 8  # refused: misc
 Block(start=0, size="2")  # refused: arg-type
