@@ -162,6 +162,13 @@ class TestOffersAreValues:
         assert offer(extra={"a": 1}) != offer()
         assert offer(extra=MappingProxyType({"a": 1})) == offer(extra={"a": 1})
 
+    def test_what_else_the_source_says_is_shown_shortly(self) -> None:
+        """Two offers that printed alike were unequal, and nothing said why."""
+        assert repr(offer()).endswith(", extra={})")
+        assert repr(offer(extra={"a": 1})).endswith(", extra={'a': 1})")
+        many = offer(extra={str(number): "said" for number in range(60)})
+        assert repr(many).endswith(", extra=<60 values>)")
+
     def test_two_offers_share_no_extra(self) -> None:
         assert offer().extra is not offer().extra
 

@@ -148,7 +148,8 @@ class Offer:
             ``PriceTerms``; in ``prices`` they are 0, which no stay is charged: quotes refuse what
             they would need them for. One that is not 0 there is known.
         extra: What else its source says of it, under the source's own names: a copy that refuses
-            changes, with tuples for the lists of JSON.
+            changes, with tuples for the lists of JSON. Searches and quotes read it too, so offers
+            that differ in it are not equal; of much, ``repr`` says how much there is.
 
     Raises:
         WrongType: An id that is no ``int``, ``prices`` that are no ``PriceTerms``, a discount that
@@ -184,7 +185,7 @@ class Offer:
     rentable: bool = True
     promise: Promise | None = None
     unknown_prices: tuple[str, ...] = field(default=(), repr=brief)
-    extra: Mapping[str, Any] = field(factory=ReadOnly, repr=False, hash=False)
+    extra: Mapping[str, Any] = field(factory=ReadOnly, repr=brief, hash=False)
 
     def __attrs_post_init__(self) -> None:
         keep_id(self, "id", "offer.id")

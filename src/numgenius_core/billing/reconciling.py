@@ -112,7 +112,7 @@ class Charge:
     amount: Money
     contract: ContractId | None = None
     source: str = ""
-    extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_as_extra, repr=False, hash=False)
+    extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_as_extra, repr=brief, hash=False)
 
     def __attrs_post_init__(self) -> None:
         check_kind(self.kind, ChargeKind, "charge.kind")
