@@ -546,7 +546,7 @@ class TestReprsAreShort:
 
     def test_a_reading(self) -> None:
         reading = ANSWERS["reading"]
-        assert repr(reading).startswith("Reading(source='text', offers=<66 values>, ")
+        assert repr(reading).startswith("Reading(source='the sample market', offers=<66 values>, ")
 
     def test_every_class_that_is_made_says_more_than_where_it_lies(self) -> None:
         """Seen: ``<numgenius_core.market._writer.Writer object at 0x7f…>``."""

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Final
 
+from numgenius_core.billing.grace import allowed_debt
 from numgenius_core.billing.statements import statement
 from numgenius_core.billing.volumes import volume_statement
 from numgenius_core.errors import RuleViolation
@@ -68,7 +69,7 @@ def delete_unpaid(decision: Decision, command: b.DeleteUnpaid) -> None:
     market, name = decision.market, command.account
     account = market.account(name)
     debt = -account.ledger.at(decision.at)
-    grace = market.settings.grace.buffer(daily_spend(market, name, decision.at))
+    grace = allowed_debt(market.settings.grace, daily_spend(market, name, decision.at))
     if debt <= grace:
         need = f"an account with a debt above its grace of ${grace}"
         raise RuleViolation("account", need, f"${max(debt, ZERO)}")

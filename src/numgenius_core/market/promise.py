@@ -31,7 +31,7 @@ from numgenius_core.market._ledger import Flow, Ledger, moved
 from numgenius_core.money import ZERO, Money, money_of
 from numgenius_core.sla.days import DaySettlement, EscrowState
 from numgenius_core.sla.history import Outage, notice_seconds
-from numgenius_core.sla.schedules import NoticeSchedule
+from numgenius_core.sla.schedules import NoticeSchedule, forgiven_parts
 
 if TYPE_CHECKING:
     from numgenius_core.market.state import MachineState
@@ -85,7 +85,7 @@ class PromiseState:
         check_kind(notice, NoticeSchedule, "notice")
         down = self.down * PARTS
         for told, length, seconds in self.planned:
-            down += seconds * (PARTS - notice.share(told, length))
+            down += seconds * (PARTS - forgiven_parts(notice, told, length))
         return down
 
 

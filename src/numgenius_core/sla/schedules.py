@@ -288,13 +288,6 @@ class NoticeSchedule(ABC):
             asked.
         """
 
-    def share(self, notice: int, length: int) -> int:
-        """Return what :meth:`share_parts` says, once it is known to be possible.
-
-        A market asks so; a schedule of your own has :meth:`share_parts`.
-        """
-        return forgiven_parts(self, notice, length)
-
 
 def forgiven_parts(schedule: NoticeSchedule, notice: int, length: int) -> int:
     """Return what a schedule forgives of an outage, in parts of 10⁻⁹: never all of it.

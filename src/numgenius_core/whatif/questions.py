@@ -222,7 +222,8 @@ def best_price(
             :func:`~numgenius_core.whatif.sweep`.
         seed: Which clients, as for :func:`~numgenius_core.whatif.sweep`; ``answer.sweep.seeds``
             says the seed of each run.
-        workers: How many processes compute.
+        workers: How many processes compute; with several, a script keeps its calls under
+            ``if __name__ == "__main__":``, as each of them imports it.
         executor: What computes instead of them.
         progress: What is told how far it is.
         kept: Where what is done is kept, to go on from.
@@ -270,7 +271,8 @@ def best_min_gpu(
             :func:`~numgenius_core.whatif.sweep`.
         seed: Which clients, as for :func:`~numgenius_core.whatif.sweep`; ``answer.sweep.seeds``
             says the seed of each run.
-        workers: How many processes compute.
+        workers: How many processes compute; with several, a script keeps its calls under
+            ``if __name__ == "__main__":``, as each of them imports it.
         executor: What computes instead of them.
         progress: What is told how far it is.
         kept: Where what is done is kept, to go on from.
@@ -327,7 +329,8 @@ def best_mix(
             :func:`~numgenius_core.whatif.sweep`.
         seed: Which clients, as for :func:`~numgenius_core.whatif.sweep`; ``answer.sweep.seeds``
             says the seed of each run.
-        workers: How many processes compute.
+        workers: How many processes compute; with several, a script keeps its calls under
+            ``if __name__ == "__main__":``, as each of them imports it.
         executor: What computes instead of them.
         progress: What is told how far it is.
         kept: Where what is done is kept, to go on from.
@@ -413,7 +416,8 @@ def worth_of_discount(
             :func:`~numgenius_core.whatif.sweep`.
         seed: Which clients, as for :func:`~numgenius_core.whatif.sweep`; ``answer.sweep.seeds``
             says the seed of each run.
-        workers: How many processes compute.
+        workers: How many processes compute; with several, a script keeps its calls under
+            ``if __name__ == "__main__":``, as each of them imports it.
         executor: What computes instead of them.
         progress: What is told how far it is.
         kept: Where what is done is kept, to go on from.
@@ -514,7 +518,8 @@ def floor_against_power_cost(
             :func:`~numgenius_core.whatif.sweep`.
         seed: Which clients, as for :func:`~numgenius_core.whatif.sweep`; ``answer.sweep.seeds``
             says the seed of each run.
-        workers: How many processes compute.
+        workers: How many processes compute; with several, a script keeps its calls under
+            ``if __name__ == "__main__":``, as each of them imports it.
         executor: What computes instead of them.
         progress: What is told how far it is.
         kept: Where what is done is kept, to go on from.

@@ -75,7 +75,7 @@ class RowReading(Tabular, Generic[T]):
             head, rows = ["nothing"], [("",)] * len(rows)
         notes = [f"{self.skipped:,} left out, see faults"] if self.skipped else []
         return ResultTable(
-            title=f"{self.source}: {len(rows):,} rows",
+            title=f"{self.source}: {len(rows):,} {'row' if len(rows) == 1 else 'rows'}",
             head=tuple(head),
             rows=tuple(rows),
             notes=tuple(notes),

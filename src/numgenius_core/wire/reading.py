@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from numgenius_core._checks import all_told, check_kind
 from numgenius_core._json.packings import Source, name_of, text_of
@@ -429,7 +429,7 @@ def read_sample() -> Reading:
 
     >>> from numgenius_core import read_sample
     >>> reading = read_sample()
-    >>> len(reading.offers), reading.offers[0].gpu_name
-    (66, 'RTX 3060')
+    >>> reading.source, len(reading.offers), reading.offers[0].gpu_name
+    ('the sample market', 66, 'RTX 3060')
     """
-    return read_offers(sample_path().read_bytes())
+    return evolve(read_offers(sample_path().read_bytes()), source="the sample market")
