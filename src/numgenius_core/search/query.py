@@ -313,8 +313,10 @@ class Asked:
 
     def __init__(self, base: Query | None = None) -> None:
         known = Query() if base is None else base
-        self.conditions = {(c.field, c.operator): c for c in known.conditions}
-        self.replaced = list(known._replaced)
+        self.conditions: dict[tuple[str, Operator], Condition] = {
+            (each.field, each.operator): each for each in known.conditions
+        }
+        self.replaced: list[tuple[Condition, Condition]] = list(known._replaced)
         self._own: set[tuple[str, Operator]] = set()
 
     def add(self, condition: Condition) -> None:
