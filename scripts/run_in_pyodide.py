@@ -22,6 +22,7 @@ _LEFT_OUT = (
     "tests/market/test_logs.py::TestConflicts::test_an_id_is_known_as_soon_as_its_events_are",
     "tests/market/test_persistent.py::TestSeries::test_a_long_one_travels",
     "tests/whatif/test_demand.py::TestTheGenerator::test_in_another_process_too",
+    "tests/whatif/test_sweeps.py::TestASweepThatIsInterrupted::test_processes_end_at_once_where_nobody_waits_for_them",
     "tests/whatif/test_sweeps.py::TestASweepThatIsInterrupted::test_processes_too",
     "tests/whatif/test_sweeps.py::TestAHostsFirstScript",
     "tests/whatif/test_sweeps.py::TestWhoComputes",

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import runpy
+import signal
 import subprocess
 import sys
+import time
+import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from effort import FULL
 from numgenius_core._command import main
 from numgenius_core._command._options import MODES
+from numgenius_core._command._parser import SUBCOMMANDS, module_of
 from numgenius_core.listing import Mode
 
 DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
@@ -242,6 +249,93 @@ class TestBadInput:
             process.stdout.close()
             assert process.stderr.read() == b""
         assert process.returncode == 0
+
+
+class TestACommandThatIsInterrupted:
+    """One line and status 130 after Ctrl-C, wherever it comes; 143 where it was told to end."""
+
+    @pytest.mark.parametrize("name", SUBCOMMANDS)
+    def test_in_any_subcommand(
+        self, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupted(_: object) -> None:
+            warnings.warn("said of no answer", stacklevel=1)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(module_of(name), "run", interrupted)
+        words = {"sla": "sla fee --price 1 --claim 0.9 --target 0.9", "charge": "charge 8 --from 1"}
+        rest = {"slices": "8", "reserve": "--price 1 --months 1"}.get(name, "x.json")
+        more = " --to 2" if name == "charge" else ""
+        assert main((words.get(name, f"{name} {rest}") + more).split()) == 130
+        assert capsys.readouterr() == ("", "numgenius: interrupted\n")
+
+    def test_while_it_waits_for_standard_input(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Terminal(io.RawIOBase):
+            """Nothing is typed but Ctrl-C."""
+
+            def readable(self) -> bool:
+                return True
+
+            def readinto(self, _: object) -> int:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Terminal())))
+        for words in ("quote -", "compare -", "maint -", "bid -", "preview -"):
+            assert main(words.split()) == 130
+            assert capsys.readouterr() == ("", "numgenius: interrupted\n")
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="it has no groups of processes")
+    @pytest.mark.parametrize(
+        ("signals", "keeps"),
+        [
+            ((signal.SIGINT, signal.SIGINT), False),
+            *(
+                ((signal.SIGINT,), False),
+                ((signal.SIGINT,), True),
+                ((signal.SIGINT, signal.SIGINT), True),
+                ((signal.SIGTERM,), False),
+                ((signal.SIGTERM,), True),
+            )
+            * FULL,
+        ],
+    )
+    def test_processes_end_with_it_and_say_nothing(
+        self, signals: Sequence[signal.Signals], keeps: bool, tmp_path: Path
+    ) -> None:
+        """All processes of a terminal get Ctrl-C, as those of ``timeout`` get its signal."""
+        code = """
+import sys
+from numgenius_core._command import _charging, main
+from numgenius_core.whatif import sweeps
+sweeps._FIRST_SECONDS = 0
+sweeps._FEW_SECONDS = 1e-9
+print(flush=True)
+sys.exit(main())
+"""
+        words = ["charge", "8", "--from", "0.25", "--to", "0.6", "--runs", "1000", "--days", "366"]
+        if keeps:
+            words += ["--keep", str(tmp_path / "sweep.jsonl")]
+        with subprocess.Popen(
+            [sys.executable, "-c", code, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(3 if FULL else 1)  # whatever it does then
+            for each in signals:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, each)
+                time.sleep(0.1)
+            out, err = process.communicate(timeout=60)
+        assert process.returncode == 128 + signals[0]
+        assert out == ""
+        assert err.startswith("numgenius: stopped ")
+        assert err.count("\n") == 1
 
 
 def test_a_moment_is_written_as_every_other_time(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,8 +8,9 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from datetime import timedelta
 from fractions import Fraction
@@ -388,10 +389,10 @@ class TestAHostsFirstScript:
         handed: list[int] = []
 
         def counted(
-            scenarios: Any, jobs: list[tuple[int, int]], first: int, _: int, *, single: bool
+            scenarios: Any, jobs: list[tuple[int, int]], first: int, _: int, *, keeps: bool
         ) -> Iterator[Any]:
             handed.append(len(jobs))
-            return spread(scenarios, jobs, first, 2, single=single)
+            return spread(scenarios, jobs, first, 2, keeps=keeps)
 
         monkeypatch.setattr(sweeps, "monotonic", lambda: float(next(clock)))
         monkeypatch.setattr(sweeps, "_cores", lambda: 2)
@@ -502,6 +503,33 @@ class TestASweepThatIsInterrupted:
         again = dict(kept)
         assert 2 <= len(again) < 6
         assert sweep(BY_PRICE, runs=2, workers=1, kept=again) == sweep(BY_PRICE, runs=2, workers=1)
+
+    @pytest.mark.parametrize("first", [True, False])
+    def test_processes_end_at_once_where_nobody_waits_for_them(
+        self, first: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """By a first Ctrl-C while something is computed for minutes, or by what a caller raises."""
+
+        def one_ends(futures: Any) -> Iterator[Future[Any]]:
+            if first:
+                next(as_completed(futures))
+                raise KeyboardInterrupt
+            yield next(as_completed(futures))
+
+        def told(done: int, _: int) -> None:
+            if done:
+                raise LookupError
+
+        dear = evolve(WEEK, demand=evolve(DEMAND, per_day=1_000_000))
+        options = [Option(values=(), scenario=each) for each in (WEEK, *[dear] * 5)]
+        monkeypatch.setattr(sweeps, "as_completed", one_ends)
+        monkeypatch.setattr(sweeps, "_TASKS_PER_WORKER", 3)  # one simulation a piece
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt if first else LookupError):
+            sweep(options, runs=1, workers=2, progress=told)
+        for process in multiprocessing.active_children():
+            process.join(60)
+        assert time.monotonic() - began < 30
 
     def test_what_runs_at_an_interruption_is_waited_for(self) -> None:
         """Two are done when Ctrl-C comes while the caller waits: neither is lost."""

@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
 from datetime import timedelta
 from fractions import Fraction
 from functools import partial
@@ -383,21 +384,13 @@ class TestResults:
     def test_processes_that_end_before_anything_is_done(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def broken(*_: object) -> list[object]:
+        def broken(*_: object, **__: object) -> list[object]:
             raise BrokenProcessPool
 
-        class Pool:
-            def __init__(self, *_: object, **__: object) -> None: ...
-
-            def __enter__(self) -> Pool:
-                return self
-
-            def __exit__(self, *_: object) -> None: ...
-
-        monkeypatch.setattr(sweeps, "ProcessPoolExecutor", Pool)
+        monkeypatch.setattr(sweeps, "_pool", lambda _: nullcontext())
         monkeypatch.setattr(sweeps, "_farmed", broken)
         jobs: Any = [(0, run) for run in range(4)]
-        said = refused(lambda: list(sweeps._spread([], jobs, 0, 2, single=False)))
+        said = refused(lambda: list(sweeps._spread([], jobs, 0, 2, keeps=False)))
         assert 'if __name__ == "__main__":' in said
         assert "ended after 0 of 4 simulations" in said
 

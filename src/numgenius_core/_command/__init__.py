@@ -32,7 +32,8 @@ _GARBAGE = 100_000
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status.
 
-    It is 2 for bad input and 3 where the answer cannot be written, each with one clear line.
+    It is 2 for bad input, 3 where the answer cannot be written and 130 after Ctrl-C, each with one
+    clear line.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     if sys.stdout is None:
@@ -42,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _main(words)
         finally:  # also after --help, which leaves by an exception
             sys.stdout.flush()
+    except KeyboardInterrupt as stop:
+        return _interrupted(stop, is_program=arguments is None)
     except BrokenPipeError:  # the reader has seen enough, as in `numgenius … | head`
         from numgenius_core._command._saying import drop
 
@@ -54,6 +57,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         drop(sys.stdout)
         return _unwritten(fault.strerror or str(fault))
+
+
+def _interrupted(stop: KeyboardInterrupt, *, is_program: bool) -> int:
+    import signal
+
+    from numgenius_core._command._interruption import INTERRUPTED
+    from numgenius_core._command._saying import say
+
+    if is_program:  # it ends, and Python would answer one more Ctrl-C with where it was
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    say(f"numgenius: {str(stop) or 'interrupted'}")
+    return getattr(stop, "status", INTERRUPTED)
 
 
 def _unwritten(why: str) -> int:
@@ -94,7 +109,6 @@ def _run(command: Parser, options: Namespace) -> int:
     import warnings
     from decimal import localcontext
 
-    from numgenius_core._command._interruption import Interrupted
     from numgenius_core._command._parser import module_of
     from numgenius_core._command._saying import say
     from numgenius_core._numbers import own_context
@@ -109,9 +123,6 @@ def _run(command: Parser, options: Namespace) -> int:
         except NumgeniusError as error:
             status = 2
             say(f"numgenius: {_refusal(error, command, options)}")
-        except Interrupted as stop:
-            status = 130  # as shells have it for what Ctrl-C ended
-            say(f"numgenius: {stop}")
     for note in dict.fromkeys(str(each.message) for each in notes):  # not where in our code it was
         say(f"numgenius: {note}")
     return status

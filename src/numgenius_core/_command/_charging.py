@@ -8,7 +8,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from numgenius_core._command._interruption import Interrupted
+from numgenius_core._command._interruption import (
+    INTERRUPTED,
+    TERMINATED,
+    Interrupted,
+    Terminated,
+    ending_in_order,
+)
 from numgenius_core._command._keeping import KeptSimulations
 from numgenius_core._command._plotting import save
 from numgenius_core._command._reading import read, share, source_of
@@ -50,11 +56,13 @@ def run(options: Namespace) -> dict[str, Any]:
     kept = KeptSimulations(options.keep) if options.keep is not None else None
     done = _Progress()
     try:
-        answer = best_price(
-            _scenario(options), _prices(options), runs=options.runs, kept=kept, progress=done
-        )
-    except KeyboardInterrupt:
-        raise Interrupted(_way_on(done, options.keep)) from None
+        with ending_in_order():
+            answer = best_price(
+                _scenario(options), _prices(options), runs=options.runs, kept=kept, progress=done
+            )
+    except KeyboardInterrupt as stop:
+        status = TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
+        raise Interrupted(_way_on(done, options.keep), status) from None
     finally:
         done.clear()
     if options.plot is not None:

@@ -19,17 +19,24 @@ numbers are those of a sweep that was never interrupted.
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Iterable, Iterator, MutableMapping, Sequence
+from concurrent.futures import (
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    as_completed,
+)
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from functools import cached_property
 from multiprocessing import current_process, get_context
-from signal import SIG_IGN, SIGINT, signal
+from threading import Thread
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 from attrs import field, frozen
 
@@ -62,6 +69,9 @@ _FIRST_SECONDS: Final = 1.0  # in this process, which tell how long all of it ta
 _FEW_SECONDS: Final = 4.0  # what is left then is not worth starting processes
 _TASKS_PER_WORKER: Final = 4  # so that a slow one at the end leaves few cores idle
 _ONE_PROCESS: Final = frozenset({"emscripten", "wasi"})  # Python in a browser, or in WebAssembly
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _Job = tuple[int, int]  # which option, and which run of it
 _FIGURES: Final = (*DOLLARS, *SHARES, *COUNTS)
 
@@ -308,12 +318,16 @@ def sweep(
         if results:
             tell(len(results), len(jobs))
         left = [job for job in jobs if job not in results]
-        for done in _computed(known, left, first, workers, executor, single=kept is not None):
-            results.update(done)
-            if kept is not None:
-                for (place, run), outcome in done.items():
-                    kept[known[place].scenario, first + run] = outcome
-            tell(len(results), len(jobs))
+        # Closed at once whatever ends it here, and not when the frames of an error are let go of.
+        with closing(
+            _computed(known, left, first, workers, executor, keeps=kept is not None)
+        ) as computed:
+            for done in computed:
+                results.update(done)
+                if kept is not None:
+                    for (place, run), outcome in done.items():
+                        kept[known[place].scenario, first + run] = outcome
+                tell(len(results), len(jobs))
     return Sweep(
         options=known,
         outcomes=tuple(
@@ -365,19 +379,19 @@ def _computed(
     workers: int | None,
     executor: Executor | None,
     *,
-    single: bool,
-) -> Iterator[dict[_Job, Outcome]]:
+    keeps: bool,
+) -> Generator[dict[_Job, Outcome], None, None]:
     """Yield the outcomes of jobs as they are done, in any order.
 
-    With ``single`` processes hand over each of them at once, as what is done is kept: that costs a
-    message for each, and an interruption the fewest.
+    Where the caller ``keeps`` them, processes hand over each at once: that costs a message for
+    each, and an interruption the fewest.
     """
     if not jobs:
         return
     scenarios = [option.scenario for option in options]
     if executor is not None:
         check_kind(executor, Executor, "executor")
-        yield from _farmed(executor, scenarios, [[job] for job in jobs], first)
+        yield from _farmed(executor, scenarios, [[job] for job in jobs], first, keeps=keeps)
         return
     cores = _cores() if workers is None else workers
     if workers is None or cores == 1 or len(jobs) == 1:
@@ -395,11 +409,11 @@ def _computed(
             yield {(place, run): simulate(scenarios[place], first + run)}
         else:
             return
-    yield from _spread(scenarios, jobs, first, cores, single=single)
+    yield from _spread(scenarios, jobs, first, cores, keeps=keeps)
 
 
 def _spread(
-    scenarios: list[Scenario], jobs: list[_Job], first: int, workers: int, *, single: bool
+    scenarios: list[Scenario], jobs: list[_Job], first: int, workers: int, *, keeps: bool
 ) -> Iterator[dict[_Job, Outcome]]:
     """Yield the outcomes of jobs that processes of our own compute."""
     if getattr(current_process(), "_inheriting", False):
@@ -407,20 +421,12 @@ def _spread(
         raise SystemExit(1)
     if sys.platform in _ONE_PROCESS:
         raise RuleViolation("workers", "1, where Python starts no processes", str(workers))
-    size = 1 if single else -(-len(jobs) // (workers * _TASKS_PER_WORKER))
+    size = 1 if keeps else -(-len(jobs) // (workers * _TASKS_PER_WORKER))
     pieces = [jobs[i : i + size] for i in range(0, len(jobs), size)]
     done = 0
     try:
-        # Ctrl-C goes to all processes of a terminal: where things are kept, ours finish theirs.
-        how: dict[str, Any] = {}
-        if single:
-            how = {"initializer": signal, "initargs": (SIGINT, SIG_IGN)}
-        with ProcessPoolExecutor(
-            min(workers, len(pieces)),
-            mp_context=get_context("spawn"),
-            **how,
-        ) as pool:
-            for found in _farmed(pool, scenarios, pieces, first):
+        with _pool(min(workers, len(pieces))) as pool:
+            for found in _farmed(pool, scenarios, pieces, first, keeps=keeps):
                 done += len(found)
                 yield found
     except BrokenProcessPool:
@@ -434,32 +440,112 @@ def _spread(
         raise RuleViolation("workers", need, got) from None
 
 
+class _Pool(ProcessPoolExecutor):
+    """Processes that do not hear Ctrl-C, which goes to all of a terminal: who began them ends them.
+
+    Else each would say where it was.
+    """
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(
+            workers,
+            mp_context=get_context("spawn"),
+            initializer=signal.signal,
+            initargs=(signal.SIGINT, signal.SIG_IGN),
+        )
+        # Both are forgotten by an executor that cancels, while they still run.
+        self._begun = self._processes
+        self._manager: Thread | None = None
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Hand over work; a process that begins with it does not hear Ctrl-C from the start."""
+        if sys.platform == "win32":  # it has no such mask
+            return super().submit(fn, *args, **kwargs)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(fn, *args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def cancel(self) -> None:
+        """Cancel what has not begun.
+
+        Futures that others cancel are taken for open ones in Python 3.11, where a process ends.
+        """
+        if self._manager is None:
+            self._manager = self._executor_manager_thread  # type: ignore[assignment]  # it is one
+        self.shutdown(wait=False, cancel_futures=True)
+
+    def end(self) -> None:
+        """End the processes, whatever they compute, and wait for that."""
+        self.cancel()
+        for process in list(self._begun.values()):
+            process.terminate()
+        if self._manager is not None:
+            self._manager.join()
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[_Pool]:
+    """Give processes, and end them where what they compute is wanted no more.
+
+    An executor alone waits for them, which may take minutes.
+    """
+    pool = _Pool(workers)
+    try:
+        yield pool
+    except BaseException:
+        pool.end()
+        raise
+    pool.shutdown()
+
+
 def _farmed(
-    executor: Executor, scenarios: list[Scenario], pieces: list[list[_Job]], first: int
+    executor: Executor,
+    scenarios: list[Scenario],
+    pieces: list[list[_Job]],
+    first: int,
+    *,
+    keeps: bool,
 ) -> Iterator[dict[_Job, Outcome]]:
     """Hand pieces of work to an executor; if one fails, the rest is cancelled.
 
-    After an interruption, what is being computed is waited for and yielded too: nothing that is
-    done gets lost. Another interruption ends that.
+    After an interruption, what is being computed is waited for and yielded too, where the caller
+    ``keeps`` it: nothing that is done gets lost. Another interruption ends that.
     """
     futures: dict[Future[list[Outcome]], list[_Job]] = {}
-    for piece in pieces:
-        work = [(scenarios[place], first + run) for place, run in piece]
-        futures[executor.submit(_simulate_all, work)] = piece
     told = set[Future[list[Outcome]]]()
     try:
+        for piece in pieces:
+            work = [(scenarios[place], first + run) for place, run in piece]
+            futures[executor.submit(_simulate_all, work)] = piece
         for future in as_completed(futures):
             told.add(future)
             yield dict(zip(futures[future], future.result(), strict=True))
-    except KeyboardInterrupt:
-        running = [future for future in futures if not future.cancel() and future not in told]
-        for future in running:
-            if future.exception() is None:
-                yield dict(zip(futures[future], future.result(), strict=True))
+    except BaseException as stop:
+        _cancel(executor, futures)
+        if keeps and isinstance(stop, KeyboardInterrupt):
+            for future, piece in futures.items():
+                if future not in told and _succeeds(future):
+                    yield dict(zip(piece, future.result(), strict=True))
         raise
-    finally:
-        for future in futures:
-            future.cancel()
+
+
+def _cancel(executor: Executor, futures: Iterable[Future[Any]]) -> None:
+    """Cancel what has not begun; an executor of the caller's goes on with other things."""
+    if isinstance(executor, _Pool):
+        executor.cancel()
+        return
+    for future in futures:
+        future.cancel()
+
+
+def _succeeds(future: Future[Any]) -> bool:
+    """Wait for a future and return whether it has a result."""
+    try:
+        return future.exception() is None
+    except CancelledError:
+        return False
 
 
 def _simulate_all(work: list[tuple[Scenario, int]]) -> list[Outcome]:
