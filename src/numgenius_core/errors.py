@@ -86,6 +86,21 @@ def cut(text: str) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
+def one_line(text: str) -> str:
+    r"""Return a text as a message, a table or a remark has it: it may be anybody's.
+
+    A line break, like any other blank, is a space; what a terminal would act on, or would not show,
+    is written as in a ``repr`` (``\x1b``).
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _written(char) for char in text)
+
+
+def _written(char: str) -> str:
+    return " " if char.isspace() else repr(char)[1:-1]
+
+
 def brief(values: Sized | None) -> str:
     """Return the ``repr`` of a series within a value; of a long one, how much there is."""
     if values is None:
@@ -130,7 +145,7 @@ class RuleViolation(NumgeniusError, ValueError):
         self.got = got
 
     def __str__(self) -> str:
-        return f"{self.path}: need {self.need}, got {self.got}"
+        return one_line(f"{self.path}: need {self.need}, got {self.got}")
 
     def at(self, prefix: str) -> RuleViolation:
         """Return the same fault seen from one level further out (``prefix.path``).
@@ -247,7 +262,7 @@ class InvalidDocument(NumgeniusError, ValueError):
 
     def __str__(self) -> str:
         count = len(self.faults)
-        head = f"{self.source}: {count} fault{'' if count == 1 else 's'}"
+        head = f"{one_line(self.source)}: {count} fault{'' if count == 1 else 's'}"
         # A market with one field misspelt has a fault a record; twenty show what is the matter.
         shown_faults = [f"  {fault}" for fault in self.faults[:20]]
         rest = [f"  … and {count - 20} more"] if count > 20 else []

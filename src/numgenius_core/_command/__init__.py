@@ -145,7 +145,8 @@ def _answer(subcommand: Any, options: Namespace) -> int:
 
         # Amounts come as they are, so that a table rounds them once; a program gets their text.
         text = json.dumps(result, ensure_ascii=False, indent=2, default=str)
-        print(text if can_print(text) else json.dumps(result, indent=2, default=str))
+        shows = can_print(text) and text.replace("\n", "").isprintable()
+        print(text if shows else json.dumps(result, indent=2, default=str))
     else:
         subcommand.show(result, options)
     sys.stdout.flush()

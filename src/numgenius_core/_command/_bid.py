@@ -65,7 +65,7 @@ def run(options: Namespace) -> dict[str, Any]:
 
 def show(result: dict[str, Any], _: Namespace) -> None:
     """Print a line for each bid."""
-    from numgenius_core._command._table import print_table
+    from numgenius_core._command._table import print_line, print_table
 
     rows = [
         (
@@ -81,5 +81,7 @@ def show(result: dict[str, Any], _: Namespace) -> None:
     print_table(("bid $/h", "runs", "cost $", "recorded $/h", "pauses", "a day"), rows)
     if "on_demand" in result:
         there = result["on_demand"]
-        print(f"on demand all the time: ${float(there['cost']):,.2f} at ${there['price']} an hour")
-    print(f"over {result['hours']} h from {result['start']} to {result['end']}")
+        print_line(
+            f"on demand all the time: ${float(there['cost']):,.2f} at ${there['price']} an hour"
+        )
+    print_line(f"over {result['hours']} h from {result['start']} to {result['end']}")

@@ -89,7 +89,7 @@ def run(options: Namespace) -> dict[str, Any]:
 
 def show(result: dict[str, Any], options: Namespace) -> None:
     """Print a line for each price, and what that means."""
-    from numgenius_core._command._table import plain, print_table
+    from numgenius_core._command._table import plain, print_line, print_table
 
     rows = []
     for one in result["prices"]:
@@ -108,13 +108,15 @@ def show(result: dict[str, Any], options: Namespace) -> None:
         profit += plain(" (±: 95 %)")
     print_table(("$/GPU-hour (* best)", profit, "occupancy", "unserved"), rows)
     if options.kwh is None:
-        print("No power price (--kwh): the profit is the payout.")
-    print("Each run begins with an empty machine: long stays fill it slowly (more --days tell).")
+        print_line("No power price (--kwh): the profit is the payout.")
+    print_line(
+        "Each run begins with an empty machine: long stays fill it slowly (more --days tell)."
+    )
     tail = "" if result["clear"] else "; others may do as well (more --runs tell)"
     if not result["edge"]:
-        print(plain(f"Ask ${result['best']} a GPU-hour{tail}."))
+        print_line(f"Ask ${result['best']} a GPU-hour{tail}.")
         return
     highest = result["best"] == result["prices"][-1]["price"]
     which, wider = ("highest", "higher --to") if highest else ("lowest", "lower --from")
     said = f"Best of those tried is the {which}, ${result['best']} a GPU-hour: look at a {wider}"
-    print(plain(f"{said}{tail}."))
+    print_line(f"{said}{tail}.")

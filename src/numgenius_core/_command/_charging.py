@@ -18,7 +18,7 @@ from numgenius_core._command._interruption import (
 from numgenius_core._command._keeping import KeptSimulations
 from numgenius_core._command._plotting import save
 from numgenius_core._command._reading import read, share, source_of
-from numgenius_core._command._saying import say
+from numgenius_core._command._saying import write
 from numgenius_core._numbers import PICO
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval
@@ -98,12 +98,12 @@ class _Progress:
     def __call__(self, done: int, total: int) -> None:
         self.done, self.total = done, total
         if self._shows:
-            say(f"\r{done:,} of {total:,} simulations", end="")
+            write(f"\r{done:,} of {total:,} simulations")
 
     def clear(self) -> None:
         """Take the line away, where the answer comes."""
         if self._shows and self.total:
-            say("\r\x1b[K", end="")
+            write("\r\x1b[K")
 
 
 def _way_on(progress: _Progress, file: str | None) -> str:

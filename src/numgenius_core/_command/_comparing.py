@@ -10,7 +10,7 @@ from typing import Any
 from numgenius_core._command._market import ask, days_left, stay_of, told
 from numgenius_core._command._quoting import counted, left_out_line
 from numgenius_core._command._rows import WORDS
-from numgenius_core._command._table import plain, print_table, width, widths
+from numgenius_core._command._table import print_line, print_table, width, widths
 from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation
@@ -104,8 +104,8 @@ def _mode(one: ModeQuote) -> dict[str, Any]:
 def show(result: dict[str, Any]) -> None:
     """Print the table, and what the columns of it mean."""
     if not result["offers"]:
-        print("No offer fits.")
-        print(plain(left_out_line(result, all_of_them=True)))
+        print_line("No offer fits.")
+        print_line(left_out_line(result, all_of_them=True))
         return
     rows = []
     for row in result["offers"]:
@@ -123,27 +123,29 @@ def show(result: dict[str, Any]) -> None:
         )
     gap = 2 if sum(widths(_HEAD, rows)) + 2 * (len(_HEAD) - 1) <= width() else 1
     print_table(_HEAD, rows, left=frozenset({1}), gap=gap)
-    print("on demand: locked until the offer ends; nothing stops it")
+    print_line("on demand: locked until the offer ends; nothing stops it")
     if any("no promise" in row["modes"]["interruptible"]["risks"] for row in result["offers"]):
-        print("on demand: with the promise of uptime, its fee included; the others have none")
+        print_line("on demand: with the promise of uptime, its fee included; the others have none")
     reserved = [row["modes"]["reserved"] for row in result["offers"]]
     if any(each["deposit"] is not None for each in reserved):
-        print("reserved: left after half of the stay, it costs so much more than on demand")
+        print_line("reserved: left after half of the stay, it costs so much more than on demand")
     if not result["discounts_told"]:
-        print("reserved: this market does not say its discounts, so its price is not known")
+        print_line("reserved: this market does not say its discounts, so its price is not known")
     elif any(each["deposit"] is None and each["total"] is not None for each in reserved):
-        print("reserved: where no loss is shown there is no discount, so nothing is prepaid")
-    print("interruptible: the lowest bid; a higher one or a rental pauses it, and its disk goes on")
+        print_line("reserved: where no loss is shown there is no discount, so nothing is prepaid")
+    print_line(
+        "interruptible: the lowest bid; a higher one or a rental pauses it, and its disk goes on"
+    )
     without = {why for row in result["offers"] for why in row["modes"]["reserved"]["why_not"]}
     if without - _UNKNOWN:
-        print(plain(f"–: {', '.join(sorted(WORDS[why][0] for why in without - _UNKNOWN))}"))
+        print_line(f"–: {', '.join(sorted(WORDS[why][0] for why in without - _UNKNOWN))}")
     if result["fitting_any"] > len(rows):
         fitting, by = result["fitting_any"], result["sorted_by"]
-        print(f"{len(rows)} of {fitting:,} offers that fit one of them (--sort {by})")
+        print_line(f"{len(rows)} of {fitting:,} offers that fit one of them (--sort {by})")
     least = result["cheapest"]
     if least["id"] not in {row["id"] for row in result["offers"]}:
         least_told = f"{least['id']}, {least['mode']}, {least['total']:,.2f}"
-        print(f"cheapest of all: {least_told} (--sort cheapest)")
+        print_line(f"cheapest of all: {least_told} (--sort cheapest)")
 
 
 def _dollars(one: dict[str, Any]) -> str:

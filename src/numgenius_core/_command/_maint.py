@@ -62,7 +62,7 @@ def run(options: Namespace) -> dict[str, Any]:
 
 def show(result: dict[str, Any], _: Namespace) -> None:
     """Print a line for each machine, and what to do before."""
-    from numgenius_core._command._table import plain, print_table
+    from numgenius_core._command._table import print_line, print_table
     from numgenius_core._command._texts import instant_text
 
     rolls = any(_rolls(one) for one in result["machines"])
@@ -79,12 +79,12 @@ def show(result: dict[str, Any], _: Namespace) -> None:
     head = ("machine", "GPUs rented", "down from (UTC)", "to", "if now: payout lost $")
     print_table(head, rows)
     if any(one["rented"] and one["down_from"] for one in result["machines"]):
-        print(plain("Until then take no new clients: unlist, or let the listing end at that time."))
+        print_line("Until then take no new clients: unlist, or let the listing end at that time.")
     if rolls:
         note = "each day, and this time with it: unlist it, or list it to end then, to be sure."
-        print(plain(f"*: its end rolls on {note}"))
+        print_line(f"*: its end rolls on {note}")
     if any(one["down_from"] is None for one in result["machines"]):
-        print("?: in use, and nobody knows until when: the file does not say it.")
+        print_line("?: in use, and nobody knows until when: the file does not say it.")
 
 
 def _rolls(one: dict[str, Any]) -> bool:

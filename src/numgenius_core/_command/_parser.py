@@ -81,7 +81,7 @@ class Parser(ArgumentParser):
             return
         from numgenius_core._command._saying import say
 
-        say(message, end="")
+        say(message.removesuffix("\n"))
 
     def names(self) -> dict[str, str]:
         """Return what people type for each option and argument, by its name in the namespace."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from numgenius_core._command._durations import parse_days
 from numgenius_core._command._reading import instant, read, share, source_of
-from numgenius_core._command._table import plain, print_table
+from numgenius_core._command._table import print_line, print_table
 from numgenius_core._command._texts import instant_text, text_of
 from numgenius_core._json.packings import bytes_of
 from numgenius_core._numbers import exact_number
@@ -191,8 +191,10 @@ def show(result: dict[str, Any], options: Namespace) -> None:
     if rows:
         print_table(("term", "now", "then", ""), rows, left=frozenset({0, 3}))
     else:
-        print("No term changes." if result["listed"] else "Nothing is listed: the end is past.")
-    print()
+        print_line(
+            "No term changes." if result["listed"] else "Nothing is listed: the end is past."
+        )
+    print_line()
     contracts = [
         (
             str(each["contract"]),
@@ -210,12 +212,12 @@ def show(result: dict[str, Any], options: Namespace) -> None:
         head = ("contract", "client", "becomes", "ends", "would end", "why")
         print_table(head, contracts, left=frozenset({1, 2, 5}))
     else:
-        print(_no_contract(result, dated=bool(options.end or options.rolling)))
+        print_line(_no_contract(result, dated=bool(options.end or options.rolling)))
     for each in result["others"]:
         line = f"{each['what']} ({each['whose']}): {each['becomes']} {each['why']}"
-        print(plain(line.rstrip()))
+        print_line(line.rstrip())
     for note in result["notes"]:
-        print(plain(f"note: {note}"))
+        print_line(f"note: {note}")
 
 
 def _no_contract(result: dict[str, Any], *, dated: bool) -> str:

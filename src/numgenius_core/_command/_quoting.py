@@ -24,7 +24,7 @@ from numgenius_core._command._rows import (
     value_of,
 )
 from numgenius_core._command._saying import say
-from numgenius_core._command._table import plain, print_table
+from numgenius_core._command._table import print_line, print_table
 from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation, shown
@@ -250,7 +250,7 @@ def show(result: dict[str, Any], options: Namespace) -> None:
     if Mode(options.mode) is Mode.RESERVED and any(map(_lacks_discount, rows)):
         lines.append(NO_DISCOUNT)
     for line in lines:
-        print(plain(line))
+        print_line(line)
     for line in result["findings"]:
         say(f"numgenius: {line}")
 

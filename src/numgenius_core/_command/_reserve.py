@@ -108,12 +108,14 @@ def show(result: dict[str, Any], _: Namespace) -> None:
     """Print a line for each, amounts in cents; the price an hour to a hundredth of one."""
     from decimal import Decimal
 
+    from numgenius_core._command._table import print_line
+
     per_hour = f"{result['per_hour']:,.4f}"
-    print(f"discount  {Decimal(result['discount']) * 100:.2f} %")
-    print(f"per hour  ${per_hour.removesuffix('00')}")
+    print_line(f"discount  {Decimal(result['discount']) * 100:.2f} %")
+    print_line(f"per hour  ${per_hour.removesuffix('00')}")
     if result["deposit"] is None:
-        print("deposit   none: without a discount the market takes no prepayment")
+        print_line("deposit   none: without a discount the market takes no prepayment")
         return
-    print(f"deposit   ${result['deposit']:,.2f}")
+    print_line(f"deposit   ${result['deposit']:,.2f}")
     if result["refund"] is not None:
-        print(f"refund    ${result['refund']:,.2f}")
+        print_line(f"refund    ${result['refund']:,.2f}")

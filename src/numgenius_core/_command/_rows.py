@@ -11,7 +11,7 @@ from numgenius_core._command._market import Asked, Stay, days_left
 from numgenius_core._command._table import width, widths
 from numgenius_core._command._texts import INSTANT, text_of
 from numgenius_core._numbers import PRICE_PLACES, WIDE, decimal_of, decimal_text
-from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.errors import RuleViolation, one_line, shown
 from numgenius_core.intervals import AFTER_LAST, from_epoch
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
@@ -330,7 +330,7 @@ def _cells(
     none = [name in lacking for name in names]
     return head, [
         [
-            "–" if lacks else column.cell(row, narrow)
+            "–" if lacks else one_line(column.cell(row, narrow))
             for column, lacks in zip(columns, none, strict=True)
         ]
         for row in rows

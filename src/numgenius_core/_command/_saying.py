@@ -10,12 +10,19 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 
-def say(text: str, *, end: str = "\n") -> None:
-    """Print on standard error; where that cannot be written, the exit status has to do."""
+def say(text: str) -> None:
+    """Print a line on standard error; where that cannot be written, the exit status has to do."""
+    from numgenius_core.errors import one_line
+
+    write(f"{one_line(text)}\n")
+
+
+def write(text: str) -> None:
+    """Print on standard error what a terminal may act on: it is all our own."""
     if sys.stderr is None:  # it is closed, and `print` would take standard output
         return
     try:
-        print(text, end=end, file=sys.stderr, flush=True)
+        print(text, end="", file=sys.stderr, flush=True)
     except OSError:
         drop(sys.stderr)
 

@@ -91,11 +91,12 @@ def run(options: Namespace) -> dict[str, Any]:
 
 def show(result: dict[str, Any], options: Namespace) -> None:
     """Print the same for a person."""
-    from numgenius_core._command._table import plain
+    from numgenius_core._command._table import print_line
 
-    print(plain(options.table))
+    for line in options.table.split("\n"):
+        print_line(line)
     if options.question == "backtest" and result["days_left_out"]:
-        print(f"{result['days_left_out']:,} days before are left out (--days N looks at more)")
+        print_line(f"{result['days_left_out']:,} days before are left out (--days N looks at more)")
     if options.question == "advise":
         _show_advice(result, options)
 
@@ -262,18 +263,19 @@ def _show_advice(result: dict[str, Any], options: Namespace) -> None:
     from decimal import Decimal
 
     from numgenius_core._command._reading import share
+    from numgenius_core._command._table import print_line
 
     most = f"{float(100 * share('--most-fee', options.most_fee)):g} %"
     dear = f"have a fee above {most} of the price, the most that clients pay (--most-fee)"
     if result["unsold"] and result["tried"]:
-        print(f"{result['unsold']} more {dear}")
+        print_line(f"{result['unsold']} more {dear}")
     best = result["best"]
     if best is None:
-        print(_nothing_best(result, dear))
+        print_line(_nothing_best(result, dear))
         return
     promise = f"claim {best['claim']:g}, spread {best['spread']:g} ({best['confidence']})"
-    print(f"best: {promise}, ${Decimal(best['gain']):.2f} more than without a promise,")
-    print("if every rented hour is sold with this target")
+    print_line(f"best: {promise}, ${Decimal(best['gain']):.2f} more than without a promise,")
+    print_line("if every rented hour is sold with this target")
 
 
 def _nothing_best(result: dict[str, Any], dear: str) -> str:

@@ -64,12 +64,12 @@ def run(options: Namespace) -> dict[str, Any]:
 
 def show(result: dict[str, Any], _: Namespace) -> None:
     """Print the sizes in one line, or a line for each ``min_gpu``."""
+    from numgenius_core._command._table import print_line, print_table
+
     if "sizes" in result:
-        print(" ".join(map(str, result["sizes"])))
+        print_line(" ".join(map(str, result["sizes"])))
         return
     from collections import Counter
-
-    from numgenius_core._command._table import print_table
 
     rows = []
     for row in result["compare"]:

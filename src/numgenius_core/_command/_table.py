@@ -65,6 +65,13 @@ def widths(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
     return [max(map(len, column)) for column in zip(head, *rows, strict=True)]
 
 
+def print_line(text: str = "") -> None:
+    """Print a line of an answer, whoever's words are in it."""
+    from numgenius_core.errors import one_line
+
+    print(plain(one_line(text)))
+
+
 def print_table(
     head: Sequence[str],
     rows: Sequence[Sequence[str]],
@@ -80,6 +87,9 @@ def print_table(
         left: Which columns are words, and begin at the left.
         gap: Blanks between two columns.
     """
+    from numgenius_core.errors import one_line
+
+    head, rows = [*map(one_line, head)], [[*map(one_line, row)] for row in rows]
     sizes = widths(head, rows)
     for index, row in enumerate((head, *rows)):
         cells = [

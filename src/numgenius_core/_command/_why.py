@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from numgenius_core._command._market import Asked, Stay, ask, days_left, stay_of, told
 from numgenius_core._command._rows import WORDS, disk_gb, quote_or_none, row_of
-from numgenius_core._command._table import plain, print_table
+from numgenius_core._command._table import print_line, print_table
 from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core.errors import RuleViolation
@@ -143,13 +143,13 @@ def show(result: dict[str, Any]) -> None:
     """Print it: the conditions, then the lines and their rules."""
     row = result["offer"]
     head = f"offer {row['id']}: {row['gpus']} × {row['gpu_name']} on machine {row['machine']}"
-    print(plain(f"{head}, {result['asked']['mode']}, {result['hours']} h"))
+    print_line(f"{head}, {result['asked']['mode']}, {result['hours']} h")
     why_not = ", ".join(WORDS[why][0] for why in result["why_not"])
-    print(plain(f"does not fit: {why_not}" if why_not else "fits"))
+    print_line(f"does not fit: {why_not}" if why_not else "fits")
     for each in result["conditions"]:
-        print(plain(f"  {'yes' if each['holds'] else 'NO ':3}  {each['told']}"))
+        print_line(f"  {'yes' if each['holds'] else 'NO ':3}  {each['told']}")
     if row["total"] is None:
-        print("no price: it cannot be had so, or a price that it needs is not known")
+        print_line("no price: it cannot be had so, or a price that it needs is not known")
         return
     lines = [
         (line["kind"], f"{Decimal(line['amount']):,.4f}", line["made_of"], line["rule"])

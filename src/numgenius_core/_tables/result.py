@@ -1,8 +1,9 @@
 """A small table of results: plain text, and a picture of itself for notebooks.
 
-Cells are what they print as. The HTML has no style sheet of its own, and everything in it is
-escaped. Of more than a hundred rows the first and the last fifty are shown, a total among them, and
-those in between are counted; a command prints them all.
+Cells are what they print as, each in one line and without what a terminal would act on: text of a
+market is anybody's. The HTML has no style sheet of its own, and everything in it is escaped. Of
+more than a hundred rows the first and the last fifty are shown, a total among them, and those in
+between are counted; a command prints them all.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Final, TypeAlias
 
 from attrs import frozen
 
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import RuleViolation, one_line
 
 _EACH_END: Final = 50
 """Rows shown at each end of a table that is longer than both together."""
@@ -57,7 +58,7 @@ class ResultTable:
         return f"… {len(self.rows) - 2 * _EACH_END:,} rows left out …"
 
     def _text(self, begin: _Rows, end: _Rows) -> str:
-        lines = [self.head, *begin, *end]
+        lines = [tuple(map(one_line, line)) for line in (self.head, *begin, *end)]
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.head))]
         texts = []
         for first, *others in lines:
@@ -65,7 +66,8 @@ class ResultTable:
             texts.append("  ".join([f"{first:<{widths[0]}}", *right]).rstrip())
         if end:
             texts.insert(1 + len(begin), self._left_out())
-        return "\n".join([*([self.title] if self.title else ()), *texts, *self.notes])
+        around = [one_line(self.title)] if self.title else []
+        return "\n".join([*around, *texts, *map(one_line, self.notes)])
 
     def _repr_html_(self) -> str:
         """Return the table as a notebook shows it."""
@@ -74,15 +76,19 @@ class ResultTable:
         if end:
             gap = f'<tr><td colspan="{len(self.head)}">{self._left_out()}</td></tr>'
             rows.insert(len(begin), gap)
-        heads = "".join(f"<th>{escape(cell)}</th>" for cell in self.head)
-        caption = f"<caption>{escape(self.title)}</caption>" if self.title else ""
+        heads = "".join(f"<th>{_escaped(cell)}</th>" for cell in self.head)
+        caption = f"<caption>{_escaped(self.title)}</caption>" if self.title else ""
         head, body = f"<thead><tr>{heads}</tr></thead>", f"<tbody>{''.join(rows)}</tbody>"
-        notes = (f'<tr><td colspan="{len(self.head)}">{escape(n)}</td></tr>' for n in self.notes)
+        notes = (f'<tr><td colspan="{len(self.head)}">{_escaped(n)}</td></tr>' for n in self.notes)
         foot = f"<tfoot>{''.join(notes)}</tfoot>" if self.notes else ""
         return f"<table>{caption}{head}{body}{foot}</table>"
 
 
 def _cells(row: tuple[str, ...]) -> str:
     first, *others = row
-    right = "".join(f'<td style="text-align:right">{escape(cell)}</td>' for cell in others)
-    return f'<td style="text-align:left">{escape(first)}</td>{right}'
+    right = "".join(f'<td style="text-align:right">{_escaped(cell)}</td>' for cell in others)
+    return f'<td style="text-align:left">{_escaped(first)}</td>{right}'
+
+
+def _escaped(text: str) -> str:
+    return escape(one_line(text))

@@ -22,6 +22,7 @@ from attrs import evolve, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core._numbers import WIDE, decimal_of
+from numgenius_core.errors import one_line
 from numgenius_core.offer import Offer
 from numgenius_core.search._regions import REGIONS
 from numgenius_core.search._values import FieldType, Scalar
@@ -121,7 +122,7 @@ class Remark:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.condition}: {self.text}"
+        return one_line(f"{self.condition}: {self.text}")
 
 
 def remarks(

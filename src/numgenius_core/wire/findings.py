@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple
 from numgenius_core._numbers import whole_number
-from numgenius_core.errors import RuleViolation, WrongType, brief, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, one_line, shown
 from numgenius_core.ids import MachineId, OfferId
 
 
@@ -97,7 +97,8 @@ class Finding:
 
     def __str__(self) -> str:
         offer = self.offer
-        return f"{f'machine {self.machine}' if offer is None else f'offer {offer}'}: {self.detail}"
+        where = f"machine {self.machine}" if offer is None else f"offer {offer}"
+        return one_line(f"{where}: {self.detail}")
 
 
 def summarized(findings: Iterable[Finding], *, named: int = 3) -> tuple[str, ...]:
