@@ -120,7 +120,26 @@ class TestBadInput:
             assert main(["quote", "--sample", name]) == 2
             err = capsys.readouterr().err
             assert err.startswith("numgenius: FILE: need a market file, - or --sample")
+            assert err.endswith(" and --sample\n")
             assert ("stands in quotes" in err) is (name != __file__)
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            *("quote --sample --hours 1e9", "quote --sample --hours 1.5E+3", "maint x --hours 1e1"),
+            *("quote --sample --disk 1e9", "quote --sample --mode interruptible --bid 1e1"),
+            *("quote --sample --mode reserved --months 1e1", "quote --sample --target 1e-1"),
+            *("quote --sample --platform-fee 1e-1", "reserve --price 1e1 --months 1"),
+            "reserve --price 1 --months 1 --cancel-after 1e1d",
+        ],
+    )
+    def test_a_number_with_an_exponent_is_told_its_form(
+        self, words: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        machines = tmp_path / "machines.json"
+        machines.write_text("[]")
+        assert main([str(machines) if word == "x" else word for word in words.split()]) == 2
+        assert ", as a plain decimal number " in capsys.readouterr().err
 
     @pytest.mark.parametrize(
         "words",

@@ -270,3 +270,22 @@ class TestBadInput:
         market.write_text(market.read_text().replace('"now": "', '"now": "x'))
         assert main(["preview", str(market)]) == 2
         assert capsys.readouterr().err.startswith(f"numgenius: {market}: 1 fault: snapshot.now: ")
+
+    @pytest.mark.parametrize(
+        ("version", "said"),
+        [
+            ('"x"', 'snapshot.version: need a whole number, got "x"'),
+            ("null", "snapshot.version: need a whole number, got null"),
+            ("-1", "version: need a number from 0 on, got -1"),
+            ("1.5", "snapshot.version: need a whole number, got 1.5"),
+            (f"{10**30}", f"807 to 9,223,372,036,854,775,807, got {10**30}"),
+        ],
+    )
+    def test_a_number_has_the_bound_of_its_rule(
+        self, version: str, said: str, market: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """And not that of all whole numbers of documents, which is another."""
+        document = json.loads(market.read_text()) | {"version": json.loads(version)}
+        market.write_text(json.dumps(document))
+        assert main(["preview", str(market)]) == 2
+        assert capsys.readouterr().err.endswith(f"{said}\n")

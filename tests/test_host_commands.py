@@ -532,6 +532,13 @@ class TestReserve:
         ]
         assert not (tmp_path / "x.svg").exists()
 
+    @pytest.mark.parametrize("price", ["0", "0.000000000000"])
+    def test_at_a_price_of_nothing_there_is_none_either(
+        self, price: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        said = text(capsys, "reserve", "--price", price, "--months", "1")
+        assert said.splitlines()[-1] == "deposit   none: at this price it comes to nothing"
+
     def test_a_month_is_one_of_720_hours(self, capsys: pytest.CaptureFixture[str]) -> None:
         words = ("reserve", "--price", "1", "--months", "3", "--cancel-after")
         assert text(capsys, *words, "1mo") == text(capsys, *words, "720h")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -23,6 +27,7 @@ from numgenius_core.wire import (
     offer_from_record,
     summarized,
 )
+from numgenius_core.wire.reading import read_offers, sample_path
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -108,6 +113,7 @@ class TestTwice:
         [
             lambda start: {"block": Block(start=start, size=1)},
             lambda start: {"extra": {"gpu_ids": [500 + start]}},
+            lambda start: {"extra": {"gpu_ids": f"[{500 + start}]"}},
         ],
     )
     def test_the_same_gpus_under_two_numbers(self, which: Any) -> None:
@@ -122,7 +128,9 @@ class TestTwice:
         )
         assert str(finding) == "machine 1: offers 7, 9 are the same 1 GPUs"
 
-    @pytest.mark.parametrize("ids", [None, "5", [1, 2], [True], [[1]], ["5"]])
+    @pytest.mark.parametrize(
+        "ids", [None, "5", "[1, 2]", "[x]", "[]", "[1.5]", [1, 2], [True], [[1]], ["5"]]
+    )
     def test_gpus_that_are_not_known_are_not_the_same(self, ids: object) -> None:
         assert not find([an_offer(n, extra={"gpu_ids": ids}) for n in (1, 2)])
 
@@ -311,6 +319,7 @@ class TestMachines:
         assert not find([an_offer(1), an_offer(2, 2, prices=close)])
         dear = PriceTerms(gpu=PerGpuHour(2), min_bid=PerGpuHour("0.5"))
         assert not find([an_offer(1), an_offer(2, 2, prices=dear, extra={"is_bid": True})])
+        assert not find([an_offer(1), an_offer(2, 2, prices=dear, extra={"is_bid": "true"})])
         unknown = PriceTerms(gpu=PerGpuHour(0))
         offers = [an_offer(1), an_offer(2, 2, prices=unknown, unknown_prices=("gpu", "min_bid"))]
         assert [f.kind.name for f in find(offers)] == ["UNKNOWN_PRICES"]
@@ -329,6 +338,31 @@ class TestSummary:
         )
         assert summarized(find(offers), named=5)[0].endswith(": offers 0, 1, 2, 3, 4")
         assert summarized(()) == ()
+
+    def test_each_machine_is_named_once(self) -> None:
+        """One with the same GPUs under two numbers, twice."""
+        blocks = [Block(start=start, size=1) for start in (0, 1, 0, 1)]
+        offers = [an_offer(n, block=block) for n, block in enumerate(blocks)]
+        odd = find(offers)
+        assert len(odd) == 2
+        assert summarized(odd) == ("1 with the same GPUs as another offer: machine 1",)
+
+    @pytest.mark.parametrize("form", [str, json.dumps])
+    def test_a_market_is_as_odd_as_a_table(self, form: Callable[[object], str]) -> None:
+        """Each of its offers stands under two numbers; its lists are texts in a table."""
+        records = json.loads(sample_path().read_bytes())["offers"]
+        records += [{**record, "id": record["id"] + 10**6} for record in records]
+        columns = list(dict.fromkeys(name for record in records for name in record))
+        table = io.StringIO()
+        rows = csv.DictWriter(table, columns)
+        rows.writeheader()
+        for record in records:
+            rows.writerow(
+                {k: v if isinstance(v, str | None) else form(v) for k, v in record.items()}
+            )
+        found = read_offers(json.dumps(records)).findings
+        assert any(each.kind is FindingKind.REPEATED_GPUS for each in found)
+        assert read_offers(table.getvalue()).findings == found
 
     def test_only_findings(self) -> None:
         for wrong in (5, ["x"]):

@@ -20,6 +20,7 @@ _UNITS: Final = {
 _PART: Final = re.compile(
     r"\s*([0-9]{1,40}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE
 )
+_EXPONENT: Final = re.compile(r"\s*[0-9.]+e[+-]?[0-9]", re.ASCII | re.IGNORECASE)
 _WORD: Final = re.compile(r"[a-z]+", re.ASCII | re.IGNORECASE)
 _LONGEST: Final = 100 * 366 * SECONDS_PER_DAY
 _EXAMPLES: Final = "such as 72h, 3d, '2 weeks' or '1d 12h'"
@@ -76,6 +77,11 @@ def _seconds(text: str, option: str, need: str, bare: int | None, least: int = 1
         if match is None:
             raise RuleViolation(option, need, repr(text))
         number, unit = match[1], match[2].lower()
+        if _EXPONENT.match(text, at):
+            need = "a length of time, as a plain decimal number and its unit such as 0.5d"
+            if bare is not None:
+                need = "hours, as a plain decimal number such as 0.5"
+            raise RuleViolation(option, need, repr(text))
         if unit == "m":
             need = f"{number}min for minutes or {number}mo for months"
             raise RuleViolation(option, need, repr(text))

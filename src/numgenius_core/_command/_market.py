@@ -301,7 +301,8 @@ def _reading(options: Namespace) -> Reading:
         # Not a second source by intent. ``Path.exists`` raises for a name that is too long.
         if options.sample and not os.path.exists(options.file):  # noqa: PTH110
             need += QUOTES
-        raise RuleViolation("FILE", need, options.file or "nothing")
+        got = f"{options.file} and --sample" if options.file else "neither"
+        raise RuleViolation("FILE", need, got)
     if options.sample:
         return read_offers(sample_path().read_bytes())
     reading = read_offers(

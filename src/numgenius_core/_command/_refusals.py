@@ -29,6 +29,10 @@ _COMMANDS: Final = {
 """What commands take the records that another has been given."""
 _DECIMAL: Final = re.compile(r"Decimal\('([^']*)'\)")
 _DAYS: Final = re.compile(r"\b([0-9]+) days?, ([0-9]+):([0-9]{2}):([0-9]{2})\b")
+_BOUNDS: Final = re.compile(
+    r" from -9,223,372,036,854,775,807 to 9,223,372,036,854,775,807(?=, got (?!-?[0-9]+(?![.0-9])))"
+)
+"""Those of all whole numbers of a document, where what came is none; its rule has closer ones."""
 _LANGUAGES: Final = {"query": "where", "order": "sort"}
 """The options whose text is a small language; a fault has its place in that."""
 _ARGUMENTS: Final = {
@@ -89,7 +93,7 @@ def plain(text: str) -> str:
     text = _FRACTION.sub(lambda found: share(Fraction(int(found[1]), int(found[2]))), text)
     text = _SUM.sub(r"got \1", _RATE.sub(r"$\1", text))
     text = _READER.sub(lambda found: _COMMANDS.get(found[1], ""), text)
-    text = _DAYS.sub(_length, text)
+    text = _BOUNDS.sub("", _DAYS.sub(_length, text))
     return _DECIMAL.sub(r"\1", text)
 
 

@@ -104,7 +104,16 @@ def _months(text: str) -> Fraction:
     return months
 
 
-def show(result: dict[str, Any], _: Namespace) -> None:
+def _why_none(options: Namespace) -> str:
+    """Return why nothing is prepaid."""
+    from numgenius_core._command._reading import share
+
+    if share("--max-discount", options.max_discount):
+        return "at this price it comes to nothing"
+    return "without a discount the market takes no prepayment"
+
+
+def show(result: dict[str, Any], options: Namespace) -> None:
     """Print a line for each, amounts in cents; the price an hour to a hundredth of one."""
     from decimal import Decimal
 
@@ -114,7 +123,7 @@ def show(result: dict[str, Any], _: Namespace) -> None:
     print_line(f"discount  {Decimal(result['discount']) * 100:.2f} %")
     print_line(f"per hour  ${per_hour.removesuffix('00')}")
     if result["deposit"] is None:
-        print_line("deposit   none: without a discount the market takes no prepayment")
+        print_line(f"deposit   none: {_why_none(options)}")
         return
     print_line(f"deposit   ${result['deposit']:,.2f}")
     if result["refund"] is not None:

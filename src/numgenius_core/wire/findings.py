@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from enum import Enum
+from itertools import islice
 
 from attrs import field, frozen
 
@@ -102,7 +103,9 @@ class Finding:
 
 
 def summarized(findings: Iterable[Finding], *, named: int = 3) -> tuple[str, ...]:
-    """Return findings counted by what is odd, a line each, with the first few by number.
+    """Return by what is odd how many machines or offers are, a line each, the first few by number.
+
+    One with several findings of a kind counts once.
 
     Args:
         findings: As :func:`find` or a reading gives them.
@@ -128,7 +131,9 @@ def summarized(findings: Iterable[Finding], *, named: int = 3) -> tuple[str, ...
 
 
 def _summary(kind: FindingKind, group: list[Finding], named: int) -> str:
-    word = ("machine" if kind in _OF_MACHINES else "offer") + ("s" if len(group) > 1 else "")
-    numbers = [each.machine if each.offer is None else each.offer for each in group[:named]]
-    rest = f" and {len(group) - named:,} more" if len(group) > named else ""
-    return f"{len(group):,} with {kind.value}: {word} {', '.join(map(str, numbers))}{rest}"
+    numbers = dict.fromkeys(each.machine if each.offer is None else each.offer for each in group)
+    count = len(numbers)
+    word = ("machine" if kind in _OF_MACHINES else "offer") + ("s" if count > 1 else "")
+    rest = f" and {count - named:,} more" if count > named else ""
+    told = ", ".join(map(str, islice(numbers, named)))
+    return f"{count:,} with {kind.value}: {word} {told}{rest}"

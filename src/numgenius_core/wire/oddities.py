@@ -15,6 +15,7 @@ once may stand for several.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -38,6 +39,8 @@ _LARGEST: Final = 16
 _ZERO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _THOUSANDTH: Final = 1_000
 _MILLIONTH: Final = Decimal("0.000001")
+_TRUE: Final = (True, "True", "true")
+_LIST: Final = re.compile(r"\[[0-9]{1,19}(?:, ?[0-9]{1,19})*\]", re.ASCII)
 
 
 def find(
@@ -215,7 +218,7 @@ def _uneven(slices: Sequence[Offer]) -> Finding | None:
     priced = [
         offer
         for offer in slices
-        if "gpu" not in offer.unknown_prices and offer.extra.get("is_bid") not in (True, "True")
+        if "gpu" not in offer.unknown_prices and offer.extra.get("is_bid") not in _TRUE
     ]
     if len(priced) < 2:
         return None
@@ -231,6 +234,8 @@ def _which(offer: Offer) -> Block | tuple[int, ...] | None:
     if offer.block is not None:
         return offer.block
     ids = offer.extra.get("gpu_ids")
+    if isinstance(ids, str) and _LIST.fullmatch(ids):  # so tables have it
+        ids = tuple(map(int, ids[1:-1].split(",")))
     if isinstance(ids, tuple) and len(ids) == offer.gpus and all(type(i) is int for i in ids):
         return tuple(sorted(ids))
     return None
