@@ -21,7 +21,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import (
     CancelledError,
     Executor,
@@ -453,8 +453,9 @@ class _Pool(ProcessPoolExecutor):
             initializer=signal.signal,
             initargs=(signal.SIGINT, signal.SIG_IGN),
         )
-        # Both are forgotten by an executor that cancels, while they still run.
-        self._begun = self._processes
+        # Both are forgotten by an executor that cancels, while they still run. They are Python's
+        # own (3.14 has a way to ask); without them the processes end with their work.
+        self._begun: Mapping[int, Any] = getattr(self, "_processes", {})
         self._manager: Thread | None = None
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -473,7 +474,7 @@ class _Pool(ProcessPoolExecutor):
         Futures that others cancel are taken for open ones in Python 3.11, where a process ends.
         """
         if self._manager is None:
-            self._manager = self._executor_manager_thread  # type: ignore[assignment]  # it is one
+            self._manager = getattr(self, "_executor_manager_thread", None)
         self.shutdown(wait=False, cancel_futures=True)
 
     def end(self) -> None:
