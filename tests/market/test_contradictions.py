@@ -15,7 +15,7 @@ from hypothesis import given, strategies as st
 from effort import examples
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.errors import NumgeniusError, RuleViolation, UnknownId, WrongType
-from numgenius_core.ids import ContractId, MachineId
+from numgenius_core.ids import AccountId, ContractId, MachineId
 from numgenius_core.intervals import Interval
 from numgenius_core.maintenance import MaintenanceWindow
 from numgenius_core.market import (
@@ -36,7 +36,7 @@ from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.testing import Step, plays
 
 M1 = MachineId(1)
-DAY = 86_400
+DAY, HOUR = 86_400, 3_600
 NUMBERED = (
     e.MachineListed,
     e.ContractCreated,
@@ -293,6 +293,49 @@ class TestWhatFollows:
         replay([*w.events, later])
         with pytest.raises(RuleViolation, match=r"at: need .*, when contract 2 has to pause"):
             replay([*w.events[:-2], floor, later])
+
+    @pytest.mark.parametrize("missing", [0, 1, 2])
+    def test_a_balance_that_ran_out(self, missing: int) -> None:
+        """Of three balances each is missed, whichever was seen to run out before it."""
+        w = World()
+        w.add(4)
+        w.list(prices(1))
+        clients = [AccountId(name) for name in ("ann", "bob", "eve")]
+        for hours, client in enumerate(clients, 1):
+            w.do(c.AddCredit(account=client, amount=Money(hours)))
+            w.rent(1, hours, by=client)
+        w.do(c.AddCredit(account=HOST, amount=Money(1)), 10 * HOUR)
+        ran_out = [
+            index for index, each in enumerate(w.events) if isinstance(each, e.BalanceRanOut)
+        ]
+        assert [w.events[index].at for index in ran_out] == [second(n * HOUR) for n in (1, 2, 3)]
+        index = ran_out[missing]
+        stopped = w.events[index + 1]
+        assert isinstance(stopped, e.InstanceStopped)
+        with pytest.raises(RuleViolation) as refused:
+            replay([*w.events[:index], *w.events[index + 2 :]])
+        due = w.events[index].at
+        assert str(refused.value) == (
+            f"events[{index}].at: need an instant up to {due}, when something comes due on account "
+            f"{clients[missing]}, got {w.events[index + 2].at}"
+        )
+
+    def test_a_balance_that_ran_out_and_was_filled_again(self) -> None:
+        """Another had run out before; at the end of the log nothing is due any more."""
+        w = World()
+        w.add(2)
+        w.list(prices(1))
+        for _ in range(20):  # balances that change before theirs
+            w.do(c.AddCredit(account=HOST, amount=Money(1)))
+        for slot, client in enumerate((ANN, BOB)):
+            w.do(c.AddCredit(account=client, amount=Money(1)), 2 * slot * HOUR)
+            w.rent(1, slot, by=client)
+        w.do(c.AddCredit(account=BOB, amount=Money(100)), 10 * HOUR)
+        _, last = (
+            index for index, each in enumerate(w.events) if isinstance(each, e.BalanceRanOut)
+        )
+        with pytest.raises(RuleViolation, match="when something comes due on account bob, got"):
+            replay([*w.events[:last], *w.events[last + 2 :]])
 
     def test_the_same_in_the_same_second_is_no_hole(self) -> None:
         """A log may be read up to any event: what follows may be the next one."""

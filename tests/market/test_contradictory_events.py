@@ -342,6 +342,21 @@ class TestContradictions:
         assert str(refused.value).startswith(f"events[{len(before)}].")
         assert said in str(refused.value)
 
+    def test_a_question_of_what_is_not_raised_or_not_longer(self) -> None:
+        w = world(2, prices(2), end=second(10 * DAY))
+        contract = w.rent(1)
+        w.list(prices(1), end=second(5 * DAY))
+        facts: dict[str, Any] = {"at": w.now, "increase": w.market.last + 1, "contract": contract}
+        nothing = e.PriceIncreaseAsked(**facts, raised=(), new_end=second(5 * DAY))
+        with pytest.raises(RuleViolation, match="raised: need what the listing raises: nothing"):
+            replay([nothing], w.market)
+        w.list(prices(3), end=second(5 * DAY))
+        facts["increase"] = w.market.last + 1
+        raised = (Raise(part="gpu", old=PerGpuHour(2), new=PerGpuHour(3)),)
+        sooner = e.PriceIncreaseAsked(**facts, raised=raised, new_end=second(5 * DAY))
+        with pytest.raises(RuleViolation, match="new_end: need the end of the listing, 2026-01-06"):
+            replay([sooner], w.market)
+
     @pytest.mark.parametrize(
         ("change", "said"),
         [

@@ -100,6 +100,11 @@ def _renamed(entries: Document, key: str) -> None:
     entries[key] = entries.pop(next(iter(entries)))
 
 
+def _asks_nothing(increase: Document) -> None:
+    _put(increase, raised=[])
+    _put(increase["listing"]["prices"], gpu="1")
+
+
 def _put(found: Document, **changes: Any) -> None:
     found.update(changes)
 
@@ -164,6 +169,10 @@ DAMAGE: dict[str, tuple[Callable[[Document], object], str]] = {
     "an increase of a part that no price list has": (
         lambda d: _put(_first(_machine(d)["increases"])["raised"][0], part=""),
         "machines[0].increases[10].raised: need what its listing raises, got  1.00 → 2.00",
+    ),
+    "an increase that its listing does not ask for": (
+        lambda d: _asks_nothing(_first(_machine(d)["increases"])),
+        "machines[0].increases[10].raised: need what its listing raises, got nothing",
     ),
     "an increase that makes nothing longer": (
         lambda d: _put(_first(_machine(d)["increases"]), new_end="2026-01-21T00:00:00Z"),
@@ -525,8 +534,7 @@ class TestDamage:
         assert str(first).startswith("machines[0].instances[5].facts: need what happened since ")
         assert str(asked).startswith("machines[0].increases[10].contract.start: need 2026-01-05")
 
-    @pytest.mark.parametrize("floor", [0.4, 0.6, 0.7])
-    def test_a_floor_that_is_asked_of_a_bid(self, floor: float) -> None:
+    def test_a_floor_that_is_asked_of_a_bid(self) -> None:
         """The bid that was below it may have changed since; the floor is the listing's."""
         w = world(1, prices(1, min_bid="0.1"), end=second(10 * DAY))
         contract = w.rent(1, bid="0.5")
@@ -534,13 +542,22 @@ class TestDamage:
         w.do(c.ChangeBid(by=ANN, contract=contract, bid=PerHour("0.65")))
         document = json.loads(market_to_json(w.market))
         [(number, asked)] = _machine(document)["increases"].items()
-        assert asked["raised"] == [{"part": "min_bid", "old": "0.5 $/hour", "new": "0.6 $/hour"}]
-        asked["raised"][0]["new"] = f"{floor} $/hour"
-        if floor == 0.6:
-            assert market_from_json(json.dumps(document)) == w.market
-            return
-        with pytest.raises(InvalidDocument, match=rf"increases\[{number}\]\.raised: need what its"):
-            market_from_json(json.dumps(document))
+        right = [{"part": "min_bid", "old": "0.5 $/hour", "new": "0.6 $/hour"}]
+        assert asked["raised"] == right
+        for raised in (
+            [right[0] | {"new": "0.4 $/hour"}],
+            [right[0] | {"new": "0.7 $/hour"}],
+            [right[0] | {"old": "0.6 $/hour"}],
+            [right[0] | {"old": "0.5"}],  # a share
+            right * 2,
+        ):
+            asked["raised"] = raised
+            with pytest.raises(
+                InvalidDocument, match=rf"increases\[{number}\]\.raised: need what its listing"
+            ):
+                market_from_json(json.dumps(document))
+        asked["raised"] = [right[0] | {"old": "0.3 $/hour"}]
+        assert market_from_json(json.dumps(document)).asked == w.market.asked
 
     def test_a_snapshot_in_the_midst_of_a_command_is_read(self) -> None:
         """``_fitting``: "a snapshot may be taken in the midst of a command": a move leaves no fact.
