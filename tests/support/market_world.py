@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
+from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId
 from numgenius_core.listing import Machine, Mode, PriceTerms, Verification
-from numgenius_core.market import Instance, Market, commands as c, execute, views
+from numgenius_core.market import Instance, Market, commands as c, execute, replay, views
 from numgenius_core.market.events import Event
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGb, PerGbMonth, PerGpuHour, PerHour
+from numgenius_core.testing import Step
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOST, ANN, BOB = AccountId("host"), AccountId("ann"), AccountId("bob")
@@ -141,3 +145,14 @@ def world(gpus: int = 8, terms: PriceTerms | None = None, **listed: Any) -> Worl
     made.add(gpus)
     made.list(terms or prices(), **listed)
     return made
+
+
+def played(steps: Iterable[Step]) -> tuple[Market, list[Event]]:
+    """Return the market after commands, those left out that are refused, and all events."""
+    market, events = Market(), list[Event]()
+    for command, at in steps:
+        with suppress(NumgeniusError):
+            market, more = execute(market, command, at)
+            events += more
+    assert replay(events) == market
+    return market, events

@@ -284,8 +284,8 @@ def replay(
     Raises:
         WrongType: No market, or something that is no event.
         RuleViolation: An event that contradicts the state, as after a hole in the log or where two
-            wrote it; the path says which, ``events[17]``. It is the last one if something came due
-            that did not happen.
+            wrote it; the path says which, ``events[17]``. Where something is missing that comes by
+            itself (what is due; who has to pause or to resume) it is the next one at a later time.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Money, replay
