@@ -421,3 +421,33 @@ class TestAQuoteSaysWhatItIs:
 
     def test_dollars_an_hour_have_twelve_decimals(self) -> None:
         assert quote(offer(), HOUR).per_hour().as_tuple().exponent == -12
+
+
+class TestAsADict:
+    """Each line stands under its word, and the share of the discount under another one."""
+
+    @pytest.mark.parametrize(
+        ("more", "rate"),
+        [
+            ({}, 0.0),
+            ({"mode": Mode.RESERVED, "months": 1}, 0.2),
+            ({"mode": Mode.INTERRUPTIBLE}, 0.0),
+        ],
+    )
+    def test_dollars_and_a_share(self, more: dict[str, Any], rate: float) -> None:
+        offer = Offer(
+            id=OfferId(1),
+            machine=MachineId(1),
+            gpu_name="A100",
+            gpus=1,
+            prices=PriceTerms(gpu=PerGpuHour(1), min_bid=PerGpuHour("0.4")),
+            max_discount=Fraction(2, 5),
+            verification=Verification.VERIFIED,
+        )
+        found = quote(offer, timedelta(days=30), **more)
+        told = found.to_dict()
+        assert told["discount_rate"] == rate == float(found.discount)
+        assert told["discount"] == float(found.amount_of(QuotePart.DISCOUNT)) == -720 * rate
+        assert {part.value: told[part.value] for part in QuotePart} == {
+            part.value: float(found.amount_of(part)) for part in QuotePart
+        }
