@@ -319,6 +319,48 @@ class TestWhatFollows:
             f"{clients[missing]}, got {w.events[index + 2].at}"
         )
 
+    @pytest.mark.parametrize("hours", [5, 23, 24, 25, 36, 47, 48, 49, 100])
+    @pytest.mark.parametrize("what", ["balance", "charge", "notice"])
+    @pytest.mark.parametrize("step", [1, 7, 30])
+    def test_what_is_due_of_a_balance_in_days(self, what: str, hours: int, step: int) -> None:
+        """Whatever else was looked at before, what is missing is named by the next event."""
+        w = World()
+        w.add(1)
+        w.list(prices(1))
+        w.do(c.AddCredit(account=ANN, amount=Money(hours if what == "balance" else 1_000)))
+        if what != "balance":
+            level: dict[str, Any] = {what: Money(1_000 - hours)}
+            w.do(c.SetThresholds(by=ANN, **level))
+        w.rent(1)
+        for hour in range(step, hours + 2 * step, step):
+            w.do(c.AddCredit(account=(HOST, BOB)[hour // step % 2], amount=Money(1)), hour * HOUR)
+        [index] = [
+            index
+            for index, each in enumerate(w.events)
+            if isinstance(each, (e.BalanceRanOut, e.ChargeDue, e.BalanceLow))
+        ]
+        assert w.events[index].at == second(hours * HOUR)
+        after = [each for each in w.events[index:] if each.at > w.events[index].at]
+        need = f"an instant up to {w.events[index].at}, when something comes due on account ann"
+        with pytest.raises(RuleViolation) as refused:
+            replay([*w.events[:index], *after])
+        assert str(refused.value) == f"events[{index}].at: need {need}, got {after[0].at}"
+
+    def test_a_balance_that_is_used_up_at_once_while_it_earns(self) -> None:
+        """It has run out, though it has something a second later: somebody is told."""
+        w = world(2, prices(8, download=1, fee="0.25"))
+        w.do(c.SetSettings(settings=Settings(own_tests_billed=True)))
+        w.do(c.AddCredit(account=HOST, amount=Money(10)))
+        own = w.rent(1, by=HOST)
+        w.rent(1, 1, by=BOB)  # the host gets $6 an hour and pays $2 of fees
+        w.do(c.CountTraffic(contract=own, received=40 * 10**9))  # of which the fee is $10
+        *before, ran_out, stopped = w.events
+        assert isinstance(ran_out, e.BalanceRanOut)
+        assert isinstance(stopped, e.InstanceStopped)
+        later = e.CreditAdded(at=second(60), account=BOB, amount=Money(1))
+        with pytest.raises(RuleViolation, match=rf"^events\[{len(before)}\]\.at: .* account host"):
+            replay([*before, later, later])
+
     def test_a_balance_that_ran_out_and_was_filled_again(self) -> None:
         """Another had run out before; at the end of the log nothing is due any more."""
         w = World()

@@ -22,6 +22,7 @@ from numgenius_core.market import (
     views,
 )
 from numgenius_core.market._builder import Builder
+from numgenius_core.market._dispatch import decided
 from numgenius_core.market._ledger import Ledger
 from numgenius_core.market._persistent import Table
 from numgenius_core.money import Money
@@ -74,6 +75,20 @@ class TestAccounts:
         builder = Builder(w.market)
         builder.pay(HOST, w.now, 1, 0)
         assert builder.market().account(HOST).empty is False
+
+    def test_what_goes_is_kept_for_whoever_wants_it_alone(self) -> None:
+        """A replay of a million events does not hold what they destroyed."""
+        w = world(4, prices(1, storage=1), volume_mb=500_000)
+        volume, contract = volume_of(w, ANN), w.rent(1)
+        for keeps in (True, False):
+            builder = Builder(w.market, keeps=keeps)
+            for command in (
+                c.Destroy(by=ANN, contract=contract),
+                c.DeleteVolume(by=ANN, volume=volume),
+            ):
+                decided(builder, command, w.now)
+            gone = [*builder.gone, *builder.gone_volumes]
+            assert gone == ([contract, volume] if keeps else [])
 
     def test_a_market_may_be_looked_at_while_it_is_built(self) -> None:
         builder, there = Builder(Market()), []

@@ -15,7 +15,16 @@ from effort import examples
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.errors import NumgeniusError
 from numgenius_core.ids import MachineId
-from numgenius_core.market import MachineState, Market, _index, commands as c, evolve, execute
+from numgenius_core.market import (
+    MachineState,
+    Market,
+    _index,
+    commands as c,
+    evolve,
+    execute,
+    replay,
+    views,
+)
 from numgenius_core.market._index import MachineIndex
 from numgenius_core.market.instance import HOLDS, WAITING
 from numgenius_core.market.state import queue_of
@@ -123,6 +132,19 @@ def test_gpus_stay_taken_whoever_else_runs() -> None:
     check(w.market)
 
 
+def looks_anew(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list of how many heads were looked at to find anew who runs, each time it is."""
+    looks: list[int] = []
+    real = _index._first
+
+    def counted(heads: Any, *how: Any) -> Any:
+        looks.append(len(heads))
+        return real(heads, *how)
+
+    monkeypatch.setattr(_index, "_first", counted)
+    return looks
+
+
 class TestABidThatChanges:
     """Who runs after a bid rose or fell is what all bids say, whether it ran or waited."""
 
@@ -162,19 +184,13 @@ class TestABidThatChanges:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         w, (first, both, second_one) = self.bids("0.5", "0.6", "0.4")
-        looks: list[int] = []
-        real = _index._first
-
-        def counted(heads: Any, *how: Any) -> Any:
-            looks.append(len(heads))
-            return real(heads, *how)
-
-        monkeypatch.setattr(_index, "_first", counted)
+        looks = looks_anew(monkeypatch)
         for contract, bid, blocks in (
             (second_one, "0.9", []),  # it runs and rises
             (both, "0.5", []),  # it waits and falls
             (first, "0.35", [3]),  # it runs and falls
-            (both, "0.65", [3]),  # it waits and rises
+            (both, "0.75", []),  # it waits and rises, above one of those that are in its way
+            (both, "1.9", [3]),  # and now above both
         ):
             looks.clear()
             by = w.instance(contract).contract.client
@@ -183,6 +199,44 @@ class TestABidThatChanges:
         looks.clear()
         w.do(c.Tick(), 60)
         assert not looks
+
+    def test_nor_where_one_comes_or_goes_that_waits_or_one_is_overtaken(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        w, (first, both, second_one) = self.bids("0.5", "0.6", "0.4")
+        anew = looks_anew(monkeypatch)
+        w.do(c.Destroy(by=BOB, contract=both))  # it waits
+        both = w.rent(2, 0, by=BOB, bid="0.7", load=False)  # behind the first
+        better = w.rent(1, 1, by=ANN, bid="0.45", load=False)  # in the place of the second
+        w.do(c.Destroy(by=ANN, contract=second_one))  # which waits behind it
+        assert not anew
+        assert w.market.machine(M1).waiting == 1
+        w.do(c.Destroy(by=ANN, contract=better))  # it runs, but the first is in the way
+        assert len(anew) == 1
+        w.do(c.Destroy(by=ANN, contract=first))
+        assert len(anew) == 2
+        assert w.state(both) == "running"
+        monkeypatch.undo()
+        check(w.market)
+
+    def test_nor_where_one_comes_back_under_the_floor(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        w = world(2, prices(1, min_bid="0.3"))
+        w.rent(1, 0, bid="0.4", load=False)
+        w.do(c.SetMinBid(by=HOST, machine=M1, floor=PerGpuHour("0.5")))
+        check(w.market)
+        w.do(c.SetMinBid(by=HOST, machine=M1, floor=PerGpuHour("0.2")))
+        low = w.rent(1, 1, bid="0.3", load=False)
+        w.do(c.SetMinBid(by=HOST, machine=M1, floor=PerGpuHour("0.35")))
+        assert w.state(low) == "paused"
+        anew = looks_anew(monkeypatch)
+        by = w.instance(low).contract.client
+        w.do(c.Stop(by=by, contract=low))
+        w.do(c.Start(by=by, contract=low))  # its place is free, and it is under the floor
+        assert not anew
+        monkeypatch.undo()
+        check(w.market)
 
     def test_one_that_waits_and_rises_runs(self) -> None:
         w, (_, both, _) = self.bids("0.5", "0.6", "0.4")
@@ -202,6 +256,24 @@ def test_a_free_test_runs_behind_a_bid_under_the_floor() -> None:
     w.do(c.SetMinBid(by=HOST, machine=M1, floor=PerGpuHour("0.4")))
     check(w.market)
     assert (w.state(bid), w.state(mine) in ("loading", "running")) == ("paused", True)
+
+
+def test_one_that_came_and_went_while_its_machine_changed_is_not_due() -> None:
+    w = world(4, prices(1), end=second(9_000), volume_mb=100_000)
+    w.rent(1)
+    [offer] = views.volume_offers(w.market, w.now, machine=M1)
+    w.do(c.RentVolume(by=ANN, offer=offer.id, size_mb=1_000))
+    [volume] = w.market.volumes
+    w.do(c.Tick(), 10)
+    soon = w.rent(1, 1, by=BOB)
+    w.do(c.Prepay(by=BOB, contract=soon, amount=Money(1)))  # used up before all else ends
+    w.do(c.DeleteVolume(by=ANN, volume=volume))
+    w.do(c.Destroy(by=BOB, contract=soon))
+    w.do(c.Tick(), 20)
+    w.rent(1, 2)
+    replayed = replay(w.events)
+    assert replayed == w.market
+    check(replayed)
 
 
 def test_what_is_due_is_kept_event_by_event() -> None:

@@ -39,6 +39,7 @@ from numgenius_core.market.promise import counted, flows_on
 from numgenius_core.market.state import (
     AN_INCREASE,
     AN_INSTANCE,
+    DAY,
     Account,
     Due,
     MachineState,
@@ -51,6 +52,7 @@ from numgenius_core.market.state import (
 )
 from numgenius_core.market.volume import A_VOLUME, RentedVolume
 from numgenius_core.money import Money
+from numgenius_core.units import SECONDS_PER_DAY
 
 _changed_market: Final = copier(Market)
 _market_of: Final[Callable[..., Market]] = copier_of(
@@ -59,6 +61,7 @@ _market_of: Final[Callable[..., Market]] = copier_of(
     *("machines", "accounts", "platform", "queue"),
 )
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
+_LAST_DAY: Final = NEVER - DAY
 T = TypeVar("T")
 
 
@@ -94,13 +97,14 @@ class Builder:
         volume_listings: The machine of each volume listing that holds.
         queue: What is due when, as it was last looked up (:meth:`next_due`).
         touched: Machines that changed since it was looked up what is due; some are there twice.
+        keeps: Whether somebody wants what goes; else nothing of it stays.
         gone: Instances that were destroyed, as they were then.
         gone_volumes: Volumes that were deleted, as they were then.
     """
 
     __slots__ = (
         "_instances",
-        "_known",
+        "_looked",
         "_machines",
         "_new_accounts",
         "_new_machines",
@@ -112,6 +116,7 @@ class Builder:
         "gone",
         "gone_volumes",
         "homes",
+        "keeps",
         "last",
         "now",
         "queue",
@@ -127,8 +132,9 @@ class Builder:
     volumes = _Seldom[Table[VolumeId, MachineId]]()
     volume_listings = _Seldom[Table[int, MachineId]]()
 
-    def __init__(self, base: Market) -> None:
+    def __init__(self, base: Market, *, keeps: bool = False) -> None:
         self.base = base
+        self.keeps = keeps
         self.now: datetime = base.now
         self.version: int = base.version
         self.last: int = base.last
@@ -145,9 +151,9 @@ class Builder:
         self._new_machines: dict[MachineId, MachineState] = {}
         self._new_accounts: dict[AccountId, Account] = {}
         # Of those, whose balances changed: when they are due is what the queue has, not what it
-        # should. So many of them are known not to be due before an instant.
+        # should. Those that were looked at are not due before an instant.
         self._paid: list[AccountId] = []
-        self._known: int = 0
+        self._looked: dict[AccountId, None] = {}
         self._soonest: datetime = NEVER
         self._removed: set[MachineId] = set()
         self.queue: Sorted[Due] = base.queue
@@ -229,14 +235,16 @@ class Builder:
     def put_machine(self, state: MachineState, **changes: Any) -> None:
         """Take a machine with some fields changed, but for its instances."""
         machine = self.building(state.machine.id)
+        index = machine.index()
         due = due_of(
-            machine.index(),
+            index,
             changes.get("listing", state.listing),
             changes.get("rolls_at", state.rolls_at),
             changes.get("schedule", state.schedule),
             changes.get("announced", state.announced),
             changes.get("volumes_due", state.volumes_due),
         )
+        machine.first = index.dues.first
         if due != machine.due:
             self._requeue(0, state.machine.id, machine.due, due)
             machine.due = due
@@ -293,7 +301,8 @@ class Builder:
         self.put(instance)
         self.building(instance.contract.machine).remove(instance, at)
         self._instances[instance.id] = None
-        self.gone[instance.id] = instance
+        if self.keeps:
+            self.gone[instance.id] = instance
         self.homes = self.homes.without(instance.id)
 
     def give_number(self, number: int) -> None:
@@ -383,7 +392,7 @@ class Builder:
     def _look_up(self, machine: MachineBuilder) -> None:
         """Put a machine in the queue when it is due, as its instances are now."""
         machine.stale = False
-        if machine.index().dues is not machine.dues:
+        if machine.index().dues.first is not machine.first:
             before, due = machine.due, machine.next_due()
             if due != before:
                 self._requeue(0, machine.state.machine.id, before, due)
@@ -403,7 +412,8 @@ class Builder:
         first = self.queue.first
         # An account that changed is due from now on, and machines come before: many of one host
         # are gone through before its balance is looked at.
-        if self._paid and not (first is not None and first[1] == 0 and first[0] <= self.now):
+        paid = self._paid or self._looked
+        if paid and not (first is not None and first[1] == 0 and first[0] <= self.now):
             self._look_up_accounts()
             first = self.queue.first
         return first
@@ -416,11 +426,17 @@ class Builder:
         """
         if self.touched:
             self._look_up_machines()
-        for name in self._paid[self._known :]:
-            due = self._new_accounts[name].next_due()
-            if due is not None and due < self._soonest:
-                self._soonest = due
-        self._known = len(self._paid)
+        paid = dict.fromkeys(self._paid)
+        if not self._looked:
+            self._soonest = self.now + DAY if self.now < _LAST_DAY else NEVER
+        for name in paid:
+            account = self._new_accounts[name]
+            if not _lasts_a_day(account):
+                due = account.next_due()
+                if due is not None and due < self._soonest:
+                    self._soonest = due
+        self._looked.update(paid)
+        self._paid.clear()
         first = self.queue.first
         return self._soonest < at or (first is not None and first[0] < at)
 
@@ -433,7 +449,7 @@ class Builder:
 
     def _look_up_accounts(self) -> None:
         """Bring up to date when balances run out."""
-        for name in dict.fromkeys(self._paid):
+        for name in dict.fromkeys((*self._looked, *self._paid)):
             account = self._new_accounts[name]
             due = account.next_due()
             if due != account.due:
@@ -443,13 +459,13 @@ class Builder:
                 else:
                     self._new_accounts[name] = changed_account(account, due=due)
         self._paid.clear()
-        self._known, self._soonest = 0, NEVER
+        self._looked.clear()
 
     def market(self) -> Market:
         """Return the market as a value."""
         if self.touched:
             self._look_up_machines()
-        if self._paid:
+        if self._paid or self._looked:
             self._look_up_accounts()
         for machine in self._machines.values():
             self._made(machine)
@@ -476,3 +492,15 @@ class Builder:
             platform,
             self.queue,
         )
+
+
+def _lasts_a_day(account: Account) -> bool:
+    """Return whether nothing is due of a balance within a day, without a look at when it is."""
+    ledger = account.ledger
+    left = ledger._ticks
+    return (
+        left > 0
+        and left + ledger._speed * SECONDS_PER_DAY > 0
+        and account.charge is None
+        and account.notice is None
+    )

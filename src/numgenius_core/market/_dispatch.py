@@ -141,7 +141,7 @@ def execute(
     if kept:
         check_archives(archive, volumes)
     check_kind(market, Market, "market")
-    decision = decided(Builder(market), command, at)
+    decision = decided(Builder(market, keeps=kept), command, at)
     if kept:
         hand_over(decision.market, archive, volumes)
     return decision.market.market(), tuple(decision.events)
@@ -185,12 +185,13 @@ def execute_all(
         if type(pair) is not tuple or len(pair) != 2:
             raise WrongType(f"commands[{index}]", "a command and its instant", shown(pair))
     # All are carried out on one market being built: what they share is copied once, not each time.
-    building, start, results = Builder(market), market, list[CommandResult]()
+    keeps = archive is not None or volumes is not None
+    building, start, results = Builder(market, keeps=keeps), market, list[CommandResult]()
     first = 0  # of the results since the start
     for command, at in pairs:
         if first < len(results) and type(command) is not c.Tick and _comes_due(building, at):
             start, first = building.market(), len(results)  # what it goes back to if it is refused
-            building = Builder(start)
+            building = Builder(start, keeps=keeps)
         version = building.version
         try:
             events = tuple(decided(building, command, at).events)
@@ -198,7 +199,7 @@ def execute_all(
             results.append(_result(command, at, (), as_answer(refusal)))
             if building.version != version:  # something came due, or half of it was done
                 start = _applied(start, results[first:])
-                building, first = Builder(start), len(results)
+                building, first = Builder(start, keeps=keeps), len(results)
         else:
             if building.gone or building.gone_volumes:
                 hand_over(building, archive, volumes)
@@ -258,7 +259,7 @@ def evolve(
     """
     check_kind(market, Market, "market")
     check_archives(archive, volumes)
-    builder = Builder(market)
+    builder = Builder(market, keeps=archive is not None or volumes is not None)
     apply_foreign(builder, event)
     after = builder.market()
     check_up_to_date(after)
@@ -322,7 +323,7 @@ def replay_from(
         place: What the path says of one, with its number for ``{}``.
         first: The number of the first.
     """
-    builder = Builder(start)
+    builder = Builder(start, keeps=archive is not None or volumes is not None)
     for number, event in enumerate(events, first):
         try:
             apply_foreign(builder, event)

@@ -16,6 +16,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from fractions import Fraction
 from operator import itemgetter
 from typing import Final
 
@@ -107,12 +108,13 @@ class MachineIndex:
             now: Each as it is, those left out that are there no longer.
         """
         held: list[int] = []
+        flips: list[ContractId] = []
         for contract, old in changed.items():
             new = now.get(contract)
             if old is None or new is None:
                 if old is not new:  # else it came and went between two looks
                     self._reclaim(old, new)
-                    self._rehold(old, new, held)
+                    self._rehold(old, new, held, flips)
                     self._put_due(old, new)
                 continue
             moved = old.state is not new.state
@@ -127,7 +129,7 @@ class MachineIndex:
             ):
                 self._reclaim(old, new)
             if moved or agreed:
-                self._rehold(old, new, held)
+                self._rehold(old, new, held, flips)
             if (
                 agreed
                 or old.deposit is not new.deposit
@@ -137,6 +139,8 @@ class MachineIndex:
                 self._put_due(old, new)
         for gpus in held:  # after those that let go of them
             self.occupied |= gpus
+        if flips:
+            self.holding = self.holding.symmetric_difference(flips)
 
     def _reclaim(self, old: Instance | None, new: Instance | None) -> None:
         """Put the claim of an instance in its place among those on its block."""
@@ -175,24 +179,41 @@ class MachineIndex:
             self._found = self._found_with(before, first)
 
     def _found_with(self, before: Entry | None, first: Entry | None) -> _Found | None:
-        """Return who runs after a head changed; ``None`` is to be found anew.
+        """Return who runs after the head of a block changed; ``None`` is to be found anew.
 
-        One that runs and rises still runs, one that waits and falls still waits, and so do all
-        others: whoever was in the way of one that waits still is.
+        A head that waits is in nobody's way, and neither is one behind it on its block: only one
+        that is better may run now. A head that runs and is better, or is overtaken on its block,
+        leaves the GPUs of all others as they are; if it is worse or goes, others may run.
         """
         found = self._found
-        if found is None or before is None or first is None or first[2] != before[2]:
+        if found is None:
             return None
         floor, running, runs = found
-        if first[2] not in runs:
-            return None if first < before else found
-        if first > before:
+        rises = first is not None and (before is None or first < before)
+        if before is None or before[2] not in runs:
+            return found if first is None or not rises or _waits(first, running, floor) else None
+        if first is None or not rises:
             return None
-        changed = [first if entry == before else entry for entry in running]
-        return floor, tuple(sorted(changed)), runs
+        running = tuple(sorted([first if entry == before else entry for entry in running]))
+        if first[2] != before[2]:
+            runs = runs ^ {before[2], first[2]}
+        return floor, running, runs
 
-    def _rehold(self, old: Instance | None, new: Instance | None, held: list[int]) -> None:
-        """Take note of what an instance holds and stores."""
+    def _rehold(
+        self,
+        old: Instance | None,
+        new: Instance | None,
+        held: list[int],
+        flips: list[ContractId],
+    ) -> None:
+        """Take note of what an instance holds and stores.
+
+        Args:
+            old: As it was; ``None`` if it was not there.
+            new: As it is; ``None`` if it is there no longer.
+            held: Takes the GPUs that it holds now.
+            flips: Takes its number if it has its GPUs now and had not, or the other way round.
+        """
         if old is not None:
             contract = old.contract
             self.stored_mb -= contract.disk_mb
@@ -207,7 +228,7 @@ class MachineIndex:
                 held.append(contract.block.gpu_set)
         number = contract.id
         if (state in HOLDS) is not (number in self.holding):
-            self.holding = self.holding ^ {number}
+            flips.append(number)
         if restarts is not (number in self.restarting):
             self.restarting = self.restarting ^ {number}
 
@@ -261,8 +282,10 @@ class MachineIndex:
     def _run(self, floor: PerGpuHour) -> _Found:
         found = self._found
         if found is None or (found[0] is not floor and found[0] != floor):
-            running = _first(self.heads, floor, self.gpus)
-            found = self._found = floor, running, frozenset(map(_CONTRACT, running))
+            running, runs = _first(self.heads, floor, self.gpus), self.holding
+            if len(running) != len(runs) or not runs.issuperset(map(_CONTRACT, running)):
+                runs = frozenset(map(_CONTRACT, running))  # else the same one: a glance tells
+            found = self._found = floor, running, runs
         return found
 
 
@@ -277,8 +300,7 @@ def _first(heads: Iterable[Entry], floor: PerGpuHour, gpus: int) -> tuple[Entry,
 
     The floor is for bids: a host's free test runs under any.
     """
-    running, taken = [], 0
-    least = max(level_of(floor.steps), ON_DEMAND)  # a floor above all bids is above bids alone
+    running, taken, least = [], 0, _least(floor)
     for entry in heads:
         level, _, _, block = entry
         if not taken & block and (level <= least or level == LAST):
@@ -287,6 +309,24 @@ def _first(heads: Iterable[Entry], floor: PerGpuHour, gpus: int) -> tuple[Entry,
             if taken == gpus:
                 break
     return tuple(running)
+
+
+def _waits(entry: Entry, running: Iterable[Entry], floor: PerGpuHour) -> bool:
+    """Return whether a claim is below the floor, or behind one that runs on GPUs it wants."""
+    level, _, _, block = entry
+    if level > _least(floor) and level != LAST:
+        return True
+    for other in running:
+        if other > entry:
+            break
+        if other[3] & block:
+            return True
+    return False
+
+
+def _least(floor: PerGpuHour) -> int | Fraction:
+    """Return the last level that runs: a floor above all bids is above bids alone."""
+    return max(level_of(floor.steps), ON_DEMAND)
 
 
 def _stays_in_place(old: Instance, new: Instance) -> bool:

@@ -33,7 +33,7 @@ class MachineBuilder:
         state: As it is now, but for the instances that were put there since it was made.
         due: When time alone changes something there, as the market's queue has it.
         stale: Whether instances changed since that was looked up.
-        dues: When instances are due, as ``due`` was looked up of them.
+        first: What is due first of its instances, as ``due`` was looked up.
         changed: Instances that changed, as the index knows them.
         new: Those that the state does not have yet.
         last_destroyed: When the last one was destroyed that was no free test.
@@ -44,7 +44,7 @@ class MachineBuilder:
         "_index",
         "changed",
         "due",
-        "dues",
+        "first",
         "last_destroyed",
         "new",
         "stale",
@@ -56,7 +56,7 @@ class MachineBuilder:
         self.due: datetime | None = state.due
         self.stale: bool = False
         self._index = state._index  # the state's own until something changes
-        self.dues = state._index.dues
+        self.first = state._index.dues.first
         self.changed: Instances = {}
         self.new: dict[ContractId, Instance] = {}
         self._gone: list[ContractId] = []  # those that it still has
@@ -82,7 +82,7 @@ class MachineBuilder:
     def next_due(self) -> datetime | None:
         """Look up and return when time alone changes something there next; ``None`` is never."""
         index, state = self.index(), self.state
-        self.dues = index.dues
+        self.first = index.dues.first
         return due_of(
             index,
             state.listing,

@@ -275,26 +275,36 @@ class Sorted(Generic[T]):
 
     def add(self, item: T) -> Sorted[T]:
         """Return the items and one more."""
+        if not self._more and len(self._piece) < 2 * _PIECE:  # most often: half the steps
+            piece = self._piece.copy()
+            insort(piece, item)
+            return _one_piece(piece)
         pieces = self._pieces()
         _put(pieces, item)
         return _sorted(pieces)
 
     def without(self, item: T) -> Sorted[T]:
         """Return the items without one; if it is not there, themselves."""
+        if not self._more:
+            piece = self._piece
+            index = bisect_left(piece, item)
+            if index == len(piece) or piece[index] != item:
+                return self
+            piece = piece.copy()
+            del piece[index]
+            return _one_piece(piece)
         pieces = self._pieces()
         return self if _take(pieces, item) is None else _sorted(pieces)
 
     def replaced(self, old: T, new: T) -> Sorted[T]:
         """Return the items with another instead of one; without that one, with one more."""
-        if not self._more:  # most often: half the steps
+        if not self._more:
             piece = self._piece.copy()
             index = bisect_left(piece, old)
             if index < len(piece) and piece[index] == old:
                 del piece[index]
                 insort(piece, new)
-                made: Sorted[T] = _new(Sorted)
-                made._piece, made._more, made.first = piece, self._more, piece[0]
-                return made
+                return _one_piece(piece)
         pieces = self._pieces()
         _put(pieces, new, _take(pieces, old))
         return _sorted(pieces)
@@ -320,6 +330,14 @@ class Sorted(Generic[T]):
 
 _PIECE: Final = 64
 _FIRST: Final = itemgetter(0)
+_NO_MORE: Final[list[Any]] = []
+
+
+def _one_piece(piece: list[T]) -> Sorted[T]:
+    made: Sorted[T] = _new(Sorted)
+    made._piece, made._more = piece, _NO_MORE
+    made.first = piece[0] if piece else None
+    return made
 
 
 def _sorted(pieces: list[list[T]]) -> Sorted[T]:

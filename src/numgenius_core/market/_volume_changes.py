@@ -119,7 +119,7 @@ def _settle(market: Builder, volume: RentedVolume, at: datetime) -> None:
         market.earn(at, 0, flow.fee.ticks - old.fee.ticks)
     number, volumes = volume.id, machine.volumes
     before, after = volumes.get(number), None if volume.deleted is not None else volume
-    if after is None:
+    if after is None and market.keeps:
         market.gone_volumes[number] = volume
     _put(
         market,
