@@ -14,7 +14,7 @@ from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.listing import Mode
 from numgenius_core.money import Money
 from numgenius_core.planning import DeadlineOption, DeadlinePlan, Pays, PriceSeries, meet_deadline
-from numgenius_core.prices import CurveSchedule
+from numgenius_core.prices import CurveSchedule, ReservedSchedule
 from numgenius_core.rates import PerHour
 from price_records import HOUR, any_series, series
 
@@ -52,6 +52,18 @@ class TestTheSureWays:
         )
         assert found.best.mode is Mode.RESERVED
         assert found.best.mean == Money(576)  # published: a month at $1 is $576, not $720
+
+    @pytest.mark.parametrize("said", [0.0, Fraction(-1, 10), Fraction(1)])
+    def test_a_schedule_that_says_no_share(self, said: Any) -> None:
+        class Mine(ReservedSchedule):
+            def discount(self, months: object) -> Any:  # noqa: ARG002 - as the kind has it
+                return said
+
+            def months(self, price: object, deposit: Money) -> Fraction:  # noqa: ARG002
+                return Fraction(deposit.ticks)
+
+        with pytest.raises((WrongType, RuleViolation), match=r"Mine\.discount"):
+            plan(series("1", "1", "1", "1"), schedule=Mine())
 
     def test_gpu_hours_are_spread_over_the_gpus(self) -> None:
         assert plan(series("1", "1", "1"), gpu_hours=10, gpus=7).work == 5_143  # 5,142.86 s

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from functools import cache
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from attrs import fields, has
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 
 T_co = TypeVar("T_co", covariant=True)
-Number: TypeAlias = Cell
 
 
 def numbers(row: object) -> dict[str, Cell]:

@@ -31,7 +31,7 @@ from numgenius_core.listing import Mode
 from numgenius_core.money import ZERO, Money
 from numgenius_core.planning.price_series import PriceSeries, prices_of
 from numgenius_core.planning.reserving import cost_of_stay
-from numgenius_core.prices.schedules import ReservedSchedule
+from numgenius_core.prices.schedules import ReservedSchedule, discount_of
 from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_HOUR, SECONDS_PER_MONTH, Amount
 
@@ -157,8 +157,8 @@ def meet_deadline(
         every: Distance from start to start on the record.
 
     Raises:
-        RuleViolation: No work, a deadline too short even on demand, one longer than the record, or
-            no time from start to start.
+        RuleViolation: No work, a deadline too short even on demand, one longer than the record, no
+            time from start to start, or a schedule that says no share.
 
     >>> from datetime import UTC, datetime, timedelta
     >>> from numgenius_core import PerHour
@@ -205,7 +205,7 @@ def meet_deadline(
     if schedule is not None:
         check_kind(schedule, ReservedSchedule, "schedule")
         months, stay = Fraction(work, SECONDS_PER_MONTH), timedelta(seconds=work)
-        if schedule.discount(months):  # else there is nothing to reserve
+        if discount_of(schedule, months):  # else there is nothing to reserve
             gpus_cost = cost_of_stay(on_demand, schedule, months=months, stay=stay)
             ways.append(_sure(Mode.RESERVED, gpus_cost + storage.charge(work), work))
     ways += [_bidding(trip, bid, starts) for bid in prices_of(bids, "bids")]

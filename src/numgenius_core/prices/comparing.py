@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Final
 from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind
-from numgenius_core._tables import Number, Results, numbers
+from numgenius_core._tables import Results, numbers
 from numgenius_core._terms import Mode, reliability_of
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.money import Money
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote, QuotePart, about, quote, title_of
 from numgenius_core.prices.ranking import NotRented, Ranking, claims, rank_offers
-from numgenius_core.units import SECONDS_PER_MONTH, Amount, Exact
+from numgenius_core.units import SECONDS_PER_MONTH, Amount, Cell, Exact
 
 if TYPE_CHECKING:
     from numgenius_core._tables.result import ResultTable
@@ -99,7 +99,7 @@ class ModeComparison:
         known = ", ".join(each.mode.value for each in self.modes)
         raise RuleViolation("mode", f"one of {known or 'none'}", mode.value)
 
-    def to_dict(self) -> dict[str, Number]:
+    def to_dict(self) -> dict[str, Cell]:
         """Return the offer and what each mode costs as one dict, dollars as the nearest ``float``.
 
         A mode that has no price is ``None``, and its reason stands under ``…_why_not``.
@@ -129,7 +129,7 @@ class ModeComparisons(Results[ModeComparison]):
 
     __slots__ = ()
 
-    def to_dicts(self) -> list[dict[str, Number]]:
+    def to_dicts(self) -> list[dict[str, Cell]]:
         """Return a dict for each offer, as ``pandas.DataFrame(…)`` takes them."""
         return [each.to_dict() for each in self]
 

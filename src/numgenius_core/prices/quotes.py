@@ -45,7 +45,7 @@ from numgenius_core._numbers import (
     round_half_even,
     whole_seconds,
 )
-from numgenius_core._tables import Number, Tabular, numbers
+from numgenius_core._tables import Tabular, numbers
 from numgenius_core._terms import LOWEST_BID, Mode, Verification, check_bid, reliability_of
 from numgenius_core.errors import RuleViolation, brief, shown
 from numgenius_core.money import TICKS_PER_DOLLAR, ZERO, Money, rounded_parts
@@ -55,6 +55,7 @@ from numgenius_core.units import (
     SECONDS_PER_HOUR,
     SECONDS_PER_MONTH,
     Amount,
+    Cell,
     Exact,
     to_bytes,
     to_megabytes,
@@ -185,7 +186,7 @@ class Quote(Tabular):
     def _rows(self) -> Iterable[object]:
         return self.lines
 
-    def to_dict(self) -> dict[str, Number]:
+    def to_dict(self) -> dict[str, Cell]:
         """Return the quote as one dict, numbers as ``to_dicts`` has those of its lines.
 
         Each line stands under the word for what it is for, zero if the quote has none: ``discount``

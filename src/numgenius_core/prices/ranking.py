@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind, utc
-from numgenius_core._tables import Number, Tabular, numbers
+from numgenius_core._tables import Tabular, numbers
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, Mode, Verification, reliability_of
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.ids import OfferId
@@ -50,7 +50,7 @@ from numgenius_core.prices.quotes import (
     title_of,
 )
 from numgenius_core.rates import PerHour
-from numgenius_core.units import Amount, Exact, to_bytes, to_megabytes
+from numgenius_core.units import Amount, Cell, Exact, to_bytes, to_megabytes
 
 _DIGITS: Final = 19
 """Seconds of more digits are no time that anybody means."""
@@ -124,7 +124,7 @@ class LeftOut:
         """The first reason, under which the offer is counted."""
         return self.reasons[0]
 
-    def to_dict(self) -> dict[str, Number]:
+    def to_dict(self) -> dict[str, Cell]:
         """Return the offer and all reasons as one dict, as a row of ``Ranking.to_dicts`` begins."""
         return numbers({**about(self.offer), "reasons": ", ".join(r.value for r in self.reasons)})
 

@@ -15,12 +15,13 @@ from fractions import Fraction
 
 from attrs import evolve, field, frozen
 
-from numgenius_core._tables import Number, Tabular, numbers
+from numgenius_core._tables import Tabular, numbers
 from numgenius_core._tables.result import ResultTable
 from numgenius_core.billing.history import History
 from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.listing import Mode
 from numgenius_core.money import Money
+from numgenius_core.units import Cell
 from numgenius_core.whatif.wording import time_of
 
 
@@ -192,7 +193,7 @@ class Outcome(Tabular):
     def _rows(self) -> Iterable[object]:
         return self.modes
 
-    def to_dict(self) -> dict[str, Number]:
+    def to_dict(self) -> dict[str, Cell]:
         """Return what came of all clients as one dict, as ``to_dicts`` does of each mode."""
         return numbers(evolve(self, kept_histories=()))  # no number, kept or not
 

@@ -12,10 +12,11 @@ from attrs import field, frozen
 from numgenius_core._checks import ReadOnly, all_told, read_only_json
 from numgenius_core._json import field_path
 from numgenius_core._json.packings import Source, name_of, text_of
-from numgenius_core._tables import Number, Tabular
+from numgenius_core._tables import Tabular
 from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import floor_second, from_epoch
 from numgenius_core.listing import PriceTerms
+from numgenius_core.units import Cell
 from numgenius_core.wire import _fields as read
 from numgenius_core.wire._kinds import RecordKind
 from numgenius_core.wire._snapshots import moment_of
@@ -91,11 +92,11 @@ def prices_told(prices: PriceTerms | None, *names: str) -> dict[str, object]:
     return {name: None if prices is None else getattr(prices, name) for name in names}
 
 
-def _says(name: str) -> Callable[[dict[str, Number]], bool]:
+def _says(name: str) -> Callable[[dict[str, Cell]], bool]:
     return lambda row: row[name] not in (None, "")
 
 
-def _cell(value: Number) -> str:
+def _cell(value: Cell) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):

@@ -31,6 +31,7 @@ from numgenius_core._json.packings import Source, name_of, text_of
 from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import floor_second
 from numgenius_core.offer import Offer
+from numgenius_core.units import Cell
 from numgenius_core.wire._cells import ROW, ColumnMap, check_map
 from numgenius_core.wire._kinds import OFFERS
 from numgenius_core.wire._moments import moment_in, told_by_end
@@ -43,8 +44,6 @@ from numgenius_core.wire.oddities import find
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
-
-    from numgenius_core._tables import Number
 
 _NOTHING: Final[tuple[RuleViolation, ...]] = ()
 _NEXT_PART: Final = timedelta(minutes=2)
@@ -87,7 +86,7 @@ class Reading:
     at: datetime | None = None
     earlier: tuple[datetime, ...] = field(default=(), repr=brief)
 
-    def to_dicts(self) -> list[dict[str, Number]]:
+    def to_dicts(self) -> list[dict[str, Cell]]:
         """Return a dict for each offer, as ``pandas.DataFrame(…)`` takes them: numbers and words.
 
         Dollars and shares are the nearest ``float``, for charts and statistics; what its source
