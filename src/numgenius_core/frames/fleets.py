@@ -146,7 +146,8 @@ def slices(
 ) -> NativeT:
     """Return a row for each offer of each machine, with the machine's columns.
 
-    In memory they come in the order of the machines, and of the offers of each as
+    A machine whose number of GPUs or ``min_gpu`` is null has no offers, so no row. In memory
+    they come in the order of the machines, and of the offers of each as
     :func:`numgenius_core.gpus.blocks` has them; a lazy frame promises no order.
 
     Args:

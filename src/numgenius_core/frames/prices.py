@@ -109,7 +109,8 @@ def model_prices(
 
     A machine counts once, by its largest offer, however many offers it is cut into, and weighs as
     many GPUs as ``gpus_in_machine`` tells that it has. Without that column (a search shows only
-    what is free) it weighs as many as its largest offer has. What comes is a tuple of models, which
+    what is free) it weighs as many as its largest offer has. A row without a price, a machine or a
+    model (null) counts nowhere. What comes is a tuple of models, which
     prints as a table and has ``to_dicts``.
 
     Args:

@@ -6,11 +6,14 @@ went into the escrow and what came out, and the raw reliability, null without re
 the constant reliability that would have paid the same credits (null when nothing was paid in), and
 r_be, the one at which fees and credits cancel. Net = fees − credits, above zero iff r_eff > r_be.
 
-Our readings. C(r) is what the same contract would have paid back with an uptime of r on each day
-of rental; it never grows with r, and is nothing from the target on. r_be is the largest r, in parts
-of 10⁻⁹, whose credits are no less than the fees. Where several r would have paid the same credits
-(all at or above the target pay none), r_eff is the one nearest to the mean uptime; where a step of
-C leaves none, it is the one beside the step that keeps the sign of the net.
+Our readings. Raw is what a day has before it is blended with longer scales: of maintenance that was
+announced a part counts as uptime there, as in every settlement. (An estimate of the uptime alone,
+:func:`~numgenius_core.sla.estimate_uptime`, counts each second down as down.) C(r) is what the same
+contract would have paid back with an uptime of r on each day of rental; it never grows with r, and
+is nothing from the target on. r_be is the largest r, in parts of 10⁻⁹, whose credits are no less
+than the fees. Where several r would have paid the same credits (all at or above the target pay
+none), r_eff is the one nearest to the mean uptime; where a step of C leaves none, it is the one
+beside the step that keeps the sign of the net.
 """
 
 from __future__ import annotations

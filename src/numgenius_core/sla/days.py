@@ -55,8 +55,9 @@ class DaySettlement:
     Attributes:
         day: The day of UTC: its first instant.
         intended: Seconds that the instance was to be up; 0 on a day without rental.
-        uptime_parts: The share of them that it was, in whole parts of 10⁻⁹, by which days are
-            settled; ``None`` without rental. Documents call it ``uptime``.
+        uptime_parts: The share of them that counts as up, in whole parts of 10⁻⁹, by which days are
+            settled: of maintenance that was announced a part counts. ``None`` without rental.
+            Documents call it ``uptime``.
         blend_parts: The uptime blended with longer scales, in whole parts of 10⁻⁹; ``None`` without
             rental. Documents call it ``blend``.
         compute: What the client paid for GPUs, storage and traffic.
@@ -80,7 +81,7 @@ class DaySettlement:
 
     @property
     def uptime(self) -> Fraction | None:
-        """The share of the intended seconds that the instance was up; ``None`` without rental."""
+        """The share of the intended seconds that counts as up; ``None`` without rental."""
         return None if self.uptime_parts is None else as_share(self.uptime_parts)
 
     @property
