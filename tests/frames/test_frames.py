@@ -388,6 +388,8 @@ class TestRefusals:
             ({"dph_base": 512.0}, "price"),
             ({"dph_base": float("inf")}, "price"),
             ({"dph_base": -1}, "price"),
+            ({"dph_base": 2}, "price"),  # dollars, of which int64 says nothing
+            ({"dph_base": 999}, "price"),
             ({"dph_base": 10**15 + 1}, "price"),
             ({"num_gpus": 0}, "gpus"),
             ({"num_gpus": 4_097}, "gpus"),
@@ -410,6 +412,16 @@ class TestRefusals:
                 make(engine, rows), Column("seconds"), disk=Column("disk"), fee=Column("fee")
             )
         assert caught.value.path == path
+
+    def test_whole_dollars_are_no_nano_dollars(self, engine: str) -> None:
+        rows = [{**ROW, "dph_base": price} for price in (0, 2)]
+        with pytest.raises(
+            RuleViolation, match=r'nano-dollars, or Column\("dph_base", "dollars"\)'
+        ):
+            frames.quote(make(engine, rows), HOUR)
+        said = Columns(price=Column("dph_base", "dollars"))
+        frames.quote(make(engine, rows), HOUR, columns=said)
+        frames.quote(make(engine, rows[:1]), HOUR)  # nothing is nothing in any unit
 
     @pytest.mark.parametrize(
         ("row", "more", "path"),

@@ -25,6 +25,8 @@ from numgenius_core.frames._names import Frame
 from numgenius_core.frames.columns import Named, as_column
 
 _EXACT_FLOAT: Final = 2**53
+_LEAST_NANO: Final = 1_000
+"""A column of whole prices that are all less than a millionth of a dollar is one of dollars."""
 
 
 @frozen(kw_only=True)
@@ -70,6 +72,7 @@ class _Found:
     raw: Number
     is_float: bool
     is_rounded: bool  # dollars; other floats are whole numbers, as pandas makes of ints and nulls
+    may_be_dollars: bool  # whole prices of which nobody said that they are nano-dollars
     factor: int
     parts: int  # how many the number is for, such as the GB of a price per TB
 
@@ -138,6 +141,7 @@ class Reading:
             raw=raw,
             is_float=dtype.is_float(),
             is_rounded=dtype.is_float() and need.kind.price and unit.startswith("dollars"),
+            may_be_dollars=dtype.is_integer() and need.kind.price and column.unit is None,
             factor=factor,
             parts=need.kind.parts.get(unit, 1),
         )
@@ -176,12 +180,7 @@ class Reading:
             if empty:
                 bounds[name] = Bounds(low=need.kind.least, high=need.kind.least)
                 continue
-            # Rounded up and down where floats are: the bounds hold for what becomes of them.
-            bottom, top = int(low * found.factor), int(high * found.factor) + found.is_float
-            if bottom < need.kind.least or int(high * found.factor) > need.kind.most:
-                got = f"{found.shown} from {low} to {high}"
-                raise RuleViolation(need.path, need.kind.need, got)
-            bounds[name] = Bounds(low=bottom // found.parts, high=-(-top // found.parts))
+            bounds[name] = _bounds(need, found, low, high)
         return bounds
 
     def _read(self, name: str) -> Value:
@@ -203,6 +202,20 @@ class Reading:
             return exact.let(one * gpus) if need.each else one
         whole = exact.keep(_floor(found.raw * float(found.factor) + 0.5).as_int())
         return self._shared(whole, gpus) if need.each else whole
+
+
+def _bounds(need: Input, found: _Found, low: Any, high: Any) -> Bounds:
+    """Return the least and the greatest value of a column in its smallest unit, if they can be."""
+    # Rounded up and down where floats are: the bounds hold for what becomes of them.
+    bottom, top = int(low * found.factor), int(high * found.factor) + found.is_float
+    wanted = None
+    if bottom < need.kind.least or int(high * found.factor) > need.kind.most:
+        wanted = need.kind.need
+    elif found.may_be_dollars and 0 < high < _LEAST_NANO:
+        wanted = f'nano-dollars, or Column("{found.name}", "dollars")'
+    if wanted is not None:
+        raise RuleViolation(need.path, wanted, f"{found.shown} from {low} to {high}")
+    return Bounds(low=bottom // found.parts, high=-(-top // found.parts))
 
 
 def has_nothing(exact: ExactFrame, name: str, dtype: Any) -> bool:
