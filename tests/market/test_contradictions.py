@@ -29,7 +29,7 @@ from numgenius_core.market import (
     replay,
     views,
 )
-from numgenius_core.market.journal import market_to_json
+from numgenius_core.market.journal import market_from_json, market_to_json
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.testing import Step, plays
@@ -53,6 +53,12 @@ BY_ITSELF = (
 
 A listing may be ended by a command, too: one that relists it up to now.
 """
+
+
+def comes_by_itself(event: e.Event) -> bool:
+    """Return whether time, or who runs, brought an event."""
+    stopped = isinstance(event, e.InstanceStopped) and event.why is e.StopReason.BALANCE
+    return stopped or isinstance(event, BY_ITSELF)
 
 
 def limit(name: str) -> Settings:
@@ -378,6 +384,55 @@ class TestWhatFollows:
         with pytest.raises(RuleViolation, match="when something comes due on account bob, got"):
             replay([*w.events[:last], *w.events[last + 2 :]])
 
+    def test_instances_of_who_has_nothing_left_that_did_not_stop(self) -> None:
+        """Money that nobody has would be earned, and paid out."""
+        w = World()
+        w.add(2)
+        w.list(prices(1))
+        w.do(c.AddCredit(account=ANN, amount=Money(2)))
+        w.rent(1)
+        w.rent(1, 1)
+        w.do(c.AddCredit(account=BOB, amount=Money(1)), 2 * HOUR)
+        *before, ran_out, first, other, paid = w.events
+        assert isinstance(ran_out, e.BalanceRanOut)
+        assert isinstance(first, e.InstanceStopped)
+        assert isinstance(other, e.InstanceStopped)
+        for stops in ([], [first], [other]):
+            place = len(before) + 1 + len(stops)
+            with pytest.raises(RuleViolation, match=rf"^events\[{place}\]\.at: .* of account ann"):
+                replay([*before, ran_out, *stops, paid])
+            with pytest.raises(RuleViolation, match=r"^events\[0\]\.at: .* of account ann stop"):
+                replay([paid], replay([*before, ran_out, *stops]))
+
+    @pytest.mark.parametrize("kept", [True, False])
+    def test_who_goes_on_from_the_midst_of_a_command_does_the_rest_first(self, kept: bool) -> None:
+        """A writer may have read what another has written up to any event."""
+        w = World()
+        w.add(2)
+        w.list(prices(1))
+        for account in (ANN, BOB):
+            w.do(c.AddCredit(account=account, amount=Money(2)))
+        w.rent(1, bid="0.2")
+        w.rent(1, 1, bid="0.3")
+        both = w.rent(2, by=BOB, bid="0.2")
+        w.do(c.ChangeBid(by=BOB, contract=both, bid=PerHour("1")), 60)
+        w.rent(1)  # pauses it, so the other resumes
+        w.do(c.Tick(), 20 * HOUR)  # both balances run out
+        seen = 0
+        for count, following in enumerate(w.events):
+            if not comes_by_itself(following) or following.at > w.events[count - 1].at:
+                continue
+            part = replay(w.events[:count])
+            if kept:
+                part = market_from_json(market_to_json(part))
+            _, rest = execute(part, c.Tick(), part.now)
+            assert [*rest] == w.events[count : count + len(rest)]
+            last = count + len(rest)
+            after = w.events[last : last + 1]
+            assert not any(comes_by_itself(each) and each.at == part.now for each in after)
+            seen += 1
+        assert seen >= 6
+
     def test_the_same_in_the_same_second_is_no_hole(self) -> None:
         """A log may be read up to any event: what follows may be the next one."""
         w = world(1, prices(1))
@@ -397,9 +452,16 @@ class TestWhatFollows:
         by_itself = [
             index
             for index, each in enumerate(events[:-1])
-            if isinstance(each, BY_ITSELF) and events[index + 1].at > each.at
+            if comes_by_itself(each) and events[index + 1].at > each.at
         ]
         if by_itself:
             index = data.draw(st.sampled_from(by_itself))
+            until = replay(events[:index])
+            with pytest.raises(NumgeniusError, match=r"^events\[0\]"):  # also if read in two
+                replay(events[index + 1 :], until)
+            with pytest.raises(NumgeniusError, match=r"^events\[0\]"):
+                replay(events[index + 1 :], market_from_json(market_to_json(until)))
+            with pytest.raises(NumgeniusError):
+                evolve_market(until, events[index + 1])
             with pytest.raises(NumgeniusError, match=rf"^events\[{index}\]"):
                 replay([*events[:index], *events[index + 1 :]])

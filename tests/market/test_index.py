@@ -27,7 +27,7 @@ from numgenius_core.market import (
 )
 from numgenius_core.market._index import MachineIndex
 from numgenius_core.market.instance import HOLDS, WAITING
-from numgenius_core.market.state import queue_of
+from numgenius_core.market.state import queue_of, unsettled_of
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.testing import plays
@@ -66,6 +66,7 @@ def check(market: Market) -> None:
     for account in market.accounts.values():
         assert account.due == changed(account).due
     assert market.queue == queue_of(market.machines, market.accounts)
+    assert market.unsettled == unsettled_of(market.machines, market.accounts)
 
 
 @given(steps=plays(most=14))

@@ -44,10 +44,12 @@ from numgenius_core.market.state import (
     Due,
     MachineState,
     Market,
+    Unsettled,
     changed_account,
     changed_machine,
     due_of,
     found_in,
+    has_to_stop,
     told_again,
 )
 from numgenius_core.market.volume import A_VOLUME, RentedVolume
@@ -58,7 +60,7 @@ _changed_market: Final = copier(Market)
 _market_of: Final[Callable[..., Market]] = copier_of(
     Market,
     *("now", "version", "last", "settings", "homes"),
-    *("machines", "accounts", "platform", "queue"),
+    *("machines", "accounts", "platform", "queue", "unsettled"),
 )
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _LAST_DAY: Final = NEVER - DAY
@@ -96,6 +98,8 @@ class Builder:
         volumes: The machine of each volume that exists.
         volume_listings: The machine of each volume listing that holds.
         queue: What is due when, as it was last looked up (:meth:`next_due`).
+        unsettled: What the market as it was had left to happen at once.
+        ran_out: Accounts whose balances ran out since it was looked whether time may go on.
         touched: Machines that changed since it was looked up what is due; some are there twice.
         keeps: Whether somebody wants what goes; else nothing of it stays.
         gone: Instances that were destroyed, as they were then.
@@ -120,8 +124,10 @@ class Builder:
         "last",
         "now",
         "queue",
+        "ran_out",
         "settings",
         "touched",
+        "unsettled",
         "version",
     )
 
@@ -157,6 +163,8 @@ class Builder:
         self._soonest: datetime = NEVER
         self._removed: set[MachineId] = set()
         self.queue: Sorted[Due] = base.queue
+        self.unsettled: tuple[Unsettled, ...] = base.unsettled
+        self.ran_out: list[AccountId] = []
 
     # --- what there is ----------------------------------------------------------------------
 
@@ -461,8 +469,26 @@ class Builder:
         self._paid.clear()
         self._looked.clear()
 
+    def left_to_happen(self) -> tuple[Unsettled, ...]:
+        """Return where somebody has to pause, to resume or to stop before time goes on."""
+        looked: set[Unsettled] = {(0, machine.state.machine.id) for machine in self.touched}
+        looked.update((1, name) for name in self.ran_out)
+        return tuple(each for each in sorted(looked.union(self.unsettled)) if self._is_left(*each))
+
+    def _is_left(self, kind: int, key: MachineId | AccountId) -> bool:
+        if kind == 1:
+            account = self.account(AccountId(key))
+            return account.empty and any(has_to_stop(self.living(c)) for c in account.instances)
+        if not self.has_machine(MachineId(key)):
+            return False
+        machine = self.building(MachineId(key))
+        return machine.index().unsettled(machine.state.floor) is not None
+
     def market(self) -> Market:
         """Return the market as a value."""
+        unsettled = self.unsettled
+        if self.touched or self.ran_out or unsettled:
+            unsettled = self.left_to_happen()
         if self.touched:
             self._look_up_machines()
         if self._paid or self._looked:
@@ -491,6 +517,7 @@ class Builder:
             accounts,
             platform,
             self.queue,
+            unsettled,
         )
 
 

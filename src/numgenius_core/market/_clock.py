@@ -33,7 +33,7 @@ from numgenius_core.market._decision import Decision
 from numgenius_core.market._promises import settle_promise
 from numgenius_core.market._volumes import expire_volumes, follow_listing
 from numgenius_core.market.instance import Instance
-from numgenius_core.market.state import MachineState, Market, notice_of
+from numgenius_core.market.state import MachineState, Market, has_to_stop, notice_of
 from numgenius_core.money import ZERO
 from numgenius_core.prices.deposits import refundable
 
@@ -50,6 +50,8 @@ def advance_to(market: Market, at: datetime) -> Decision:
 def catch_up(decision: Decision) -> None:
     """Let everything happen that is due up to the decision's instant."""
     at, market = decision.at, decision.market
+    if market.unsettled:
+        _settle(decision)
     due = market.next_due()
     while due is not None and due[0] <= at:
         decision.at, kind, name = due
@@ -61,6 +63,21 @@ def catch_up(decision: Decision) -> None:
         if due == happened:  # for ever, in a state that no events lead to
             raise RuleViolation("market", "a state that its events led to", f"{due}, still due")
     decision.at = at
+
+
+def _settle(decision: Decision) -> None:
+    """Let happen what follows from the last event, of a log that was read up to it and no further.
+
+    The rest may come from whoever wrote it; who decides before that decides the same.
+    """
+    market = decision.market
+    left, decision.at = market.unsettled, market.now
+    for kind, key in reversed(left):  # accounts first: whose instances stop leave room for others
+        if kind == 1:
+            _stop_all(decision, AccountId(key))
+        else:
+            decision.rerun(MachineId(key))
+    market.unsettled = ()
 
 
 def pass_time(decision: Decision, machine: MachineId) -> None:
@@ -172,10 +189,15 @@ def balance_due(decision: Decision, name: AccountId) -> None:
 def run_dry(decision: Decision, name: AccountId) -> None:
     """Stop the instances of an account that has nothing left."""
     decision.emit(e.BalanceRanOut, account=name)
+    _stop_all(decision, name)
+
+
+def _stop_all(decision: Decision, name: AccountId) -> None:
+    """Stop the instances of an account."""
     machines: dict[MachineId, None] = {}  # in order, each once
     for contract in sorted(decision.market.account(name).instances):
         instance = decision.market.living(contract)
-        if instance.claims and not instance.contract.is_free_test:
+        if has_to_stop(instance):
             decision.stop(contract, e.StopReason.BALANCE)
             machines[instance.contract.machine] = None
     for machine in machines:

@@ -23,6 +23,7 @@ from numgenius_core.contracts.contract import Contract, is_later
 from numgenius_core.contracts.extension import raised_by
 from numgenius_core.contracts.volumes import VolumeContract
 from numgenius_core.errors import RuleViolation
+from numgenius_core.ids import MachineId
 from numgenius_core.listing import Listing
 from numgenius_core.maintenance.schedule import MaintenanceWindow, Notice, notices
 from numgenius_core.market._ledger import ticks_at
@@ -41,6 +42,7 @@ from numgenius_core.prices.schedules import CurveSchedule, agreed
 
 if TYPE_CHECKING:
     from numgenius_core.market._builder import Builder
+    from numgenius_core.market._part_builders import MachineBuilder
 
 
 def check_notified(machine: MachineState, contract: Contract, notice: Notice) -> None:
@@ -62,18 +64,30 @@ def check_paid_in(amount: Money) -> None:
 def check_nothing_left(market: Builder, at: datetime) -> None:
     """Refuse that time goes on before all has happened that does until then.
 
-    That is who has to pause or to resume because of what just happened, and what comes due.
+    That is who has to pause, resume or stop because of what just happened, and what comes due.
     """
     for machine in market.touched:
-        index, floor = machine.index(), machine.state.floor
-        had = index.unsettled(floor)
-        if had is not None:
-            who = had or {each for _, _, each, _ in index.running(floor)} - index.holding
-            what = f"contract {min(who)} has to {'pause' if had else 'resume'}"
-            need = f"an instant up to {market.now}, when {what}"
-            raise RuleViolation("at", need, str(at))
+        _check_runs(machine, market.now, at)
+    if market.unsettled or market.ran_out:
+        for kind, key in market.left_to_happen():
+            if kind == 0:
+                _check_runs(market.building(MachineId(key)), market.now, at)
+            else:
+                need = f"an instant up to {market.now}, when the instances of account {key} stop"
+                raise RuleViolation("at", need, str(at))
+        market.unsettled = ()
+        market.ran_out.clear()
     if market.may_be_due(at):
         _check_due(market.next_due(), at)
+
+
+def _check_runs(machine: MachineBuilder, now: datetime, at: datetime) -> None:
+    index, floor = machine.index(), machine.state.floor
+    had = index.unsettled(floor)
+    if had is not None:
+        who = had or {each for _, _, each, _ in index.running(floor)} - index.holding
+        what = f"contract {min(who)} has to {'pause' if had else 'resume'}"
+        raise RuleViolation("at", f"an instant up to {now}, when {what}", str(at))
 
 
 def check_up_to_date(market: Market) -> None:

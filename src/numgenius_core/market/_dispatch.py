@@ -286,7 +286,9 @@ def replay(
         WrongType: No market, or something that is no event.
         RuleViolation: An event that contradicts the state, as after a hole in the log or where two
             wrote it; the path says which, ``events[17]``. Where something is missing that comes by
-            itself (what is due; who has to pause or to resume) it is the next one at a later time.
+            itself (what is due; who has to pause, to resume, or to stop as a balance ran out) it is
+            the next one at a later time. What was decided is believed: an extension of a contract
+            may be missing as a payment may.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Money, replay
@@ -383,7 +385,7 @@ def decided(market: Builder, command: c.AnyCommand, at: datetime) -> Decision:
         check_step(market, command, at)
     decision = Decision(market, at)
     due = market.queue.first
-    if due is not None and due[0] <= at:
+    if market.unsettled or (due is not None and due[0] <= at):
         catch_up(decision)
         decision.begin()
     do(decision, command)

@@ -4,12 +4,12 @@ Nothing is decided here: an event is a fact. Each function says what the fact me
 the instance and the accounts it names. What contradicts the state is refused: an id that is taken,
 a machine, an account or an instance that is not there, a move that a state does not allow, a number
 that is not the next one, time that runs backwards, or that goes on before somebody paused or
-resumed who has to, or before something happened that came due, an instance that goes with a
-deposit, GPUs that are sold twice, money that is not there (``_contradictions``). So most logs with
-a hole, or written by two hands, are found out instead of believed. Not all: an event that nothing
-else names, such as a payment or a count of traffic, may be missing or come twice, and what was
-decided is not decided anew: a credit for a bad day may be another one, as long as it is paid by the
-day.
+resumed who has to, or stopped when a balance ran out, or before something happened that came due,
+an instance that goes with a deposit, GPUs that are sold twice, money that is not there
+(``_contradictions``). So most logs with a hole, or written by two hands, are found out instead of
+believed. Not all: an event that nothing else names, such as a payment or a count of traffic, may be
+missing or come twice, and what was decided is not decided anew: a credit for a bad day may be
+another one, as long as it is paid by the day.
 """
 
 from __future__ import annotations
@@ -128,6 +128,7 @@ def balance_ran_out(market: Builder, event: e.BalanceRanOut) -> None:
     check_ran_out(account, event.at)
     ledger = moved(account.ledger, event.at, 0, 0)
     market.put_account(changed_account(account, ledger=ledger, empty=True))
+    market.ran_out.append(account.id)
 
 
 def thresholds_set(market: Builder, event: e.ThresholdsSet) -> None:

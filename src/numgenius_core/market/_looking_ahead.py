@@ -19,7 +19,13 @@ from numgenius_core.intervals import utc
 from numgenius_core.market._clock import advance_to
 from numgenius_core.market._persistent import Table
 from numgenius_core.market.instance import CLAIMS
-from numgenius_core.market.state import Account, MachineState, Market, queue_of
+from numgenius_core.market.state import (
+    Account,
+    MachineState,
+    Market,
+    queue_of,
+    unsettled_of,
+)
 
 _Asked = tuple[datetime, AccountId | None, MachineId | None]
 """Until when was looked ahead, and of what."""
@@ -171,8 +177,13 @@ def _part(
         states[machine] = _only(states[machine], accounts)
     paid = {each: _only_paid(market.account(each)) for each in hosts - accounts}
     known_accounts = Table(paid | {each: market.account(each) for each in accounts})
-    queue = queue_of(states, known_accounts)
-    return evolve(market, machines=Table(states), accounts=known_accounts, queue=queue)
+    return evolve(
+        market,
+        machines=Table(states),
+        accounts=known_accounts,
+        queue=queue_of(states, known_accounts),
+        unsettled=unsettled_of(states, known_accounts) if market.unsettled else (),
+    )
 
 
 def _clients_of(state: MachineState) -> set[AccountId]:

@@ -35,7 +35,7 @@ from numgenius_core.market._persistent import Table
 from numgenius_core.market._settings import Settings
 from numgenius_core.market.commands import Command
 from numgenius_core.market.events import Event
-from numgenius_core.market.state import Account, MachineState, Market, queue_of
+from numgenius_core.market.state import Account, MachineState, Market, queue_of, unsettled_of
 from numgenius_core.money import ZERO, Money
 
 __all__ = [
@@ -226,6 +226,7 @@ def market_from_json(text: str | bytes) -> Market:
         credited=kept.credited,
         paid_out=kept.paid_out,
         queue=queue_of(machines, accounts),
+        unsettled=unsettled_of(machines, accounts),
     )
 
 

@@ -376,6 +376,12 @@ Due = tuple[datetime, int, MachineId | AccountId]
 """When something may be due, on a machine (0) or an account (1), and on which."""
 
 
+Unsettled = tuple[int, MachineId | AccountId]
+"""A machine (0) on which somebody has to pause or to resume, or an account (1) that ran out and has
+instances to be stopped: so it is in the midst of a command, when not all of its events are there.
+"""
+
+
 @frozen(kw_only=True)
 class Market:
     """Everything a marketplace knows; ``Market()`` is an empty one.
@@ -415,6 +421,7 @@ class Market:
     credited: Money = ZERO
     paid_out: Money = ZERO
     queue: Sorted[Due] = field(factory=Sorted, eq=False, repr=False)
+    unsettled: tuple[Unsettled, ...] = field(default=(), eq=False, repr=False)
 
     def __hash__(self) -> NoReturn:
         raise WrongType("hash(market)", "something that has a hash (compare markets)", repr(self))
@@ -460,6 +467,28 @@ def queue_of(
     found: list[Due] = [(each.due, 0, each.id) for each in machines.values() if each.due]
     found += [(each.due, 1, each.id) for each in accounts.values() if each.due]
     return Sorted(found)
+
+
+def unsettled_of(
+    machines: Mapping[MachineId, MachineState], accounts: Mapping[AccountId, Account]
+) -> tuple[Unsettled, ...]:
+    """Return where what follows from the last event has not happened yet."""
+    found: list[Unsettled] = [
+        (0, each.id)
+        for each in machines.values()
+        if each.instances and each._index.unsettled(each.floor) is not None
+    ]
+    for account in accounts.values():
+        homes = account.instances
+        living = (machines[home].instances[each] for each, home in homes.items())
+        if account.empty and any(map(has_to_stop, living)):
+            found.append((1, account.id))
+    return tuple(sorted(found))
+
+
+def has_to_stop(instance: Instance) -> bool:
+    """Return whether an instance stops when the balance of its client runs out."""
+    return instance.claims and not instance.contract.is_free_test
 
 
 def found_in(table: Mapping[KT, VT], key: KT, path: str, need: str) -> VT:
