@@ -404,6 +404,17 @@ class TestWhatFollows:
             with pytest.raises(RuleViolation, match=r"^events\[0\]\.at: .* of account ann stop"):
                 replay([paid], replay([*before, ran_out, *stops]))
 
+    def test_who_paid_and_started_again_in_the_same_second(self) -> None:
+        w = World()
+        w.add(1)
+        w.list(prices(1))
+        w.do(c.AddCredit(account=ANN, amount=Money(1)))
+        own = w.rent(1)
+        w.do(c.AddCredit(account=ANN, amount=Money(5)), HOUR)
+        w.do(c.Start(by=ANN, contract=own))
+        w.do(c.AddCredit(account=ANN, amount=Money(5)), HOUR + 1)
+        assert replay(w.events) == w.market
+
     @pytest.mark.parametrize("kept", [True, False])
     def test_who_goes_on_from_the_midst_of_a_command_does_the_rest_first(self, kept: bool) -> None:
         """A writer may have read what another has written up to any event."""
@@ -428,6 +439,14 @@ class TestWhatFollows:
             _, rest = execute(part, c.Tick(), part.now)
             assert [*rest] == w.events[count : count + len(rest)]
             last = count + len(rest)
+            later = part.now + timedelta(seconds=1)
+            paid = c.AddCredit(account=HOST, amount=Money(1))
+            _, events = execute(part, paid, later)
+            assert events[: len(rest)] == rest
+            whole = execute(part, c.Tick(), part.now)[0]
+            for account in (ANN, BOB, HOST):
+                seen_whole = views.balance(whole, account, later)
+                assert views.balance(part, account, later) == seen_whole
             after = w.events[last : last + 1]
             assert not any(comes_by_itself(each) and each.at == part.now for each in after)
             seen += 1

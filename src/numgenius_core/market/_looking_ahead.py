@@ -92,7 +92,7 @@ def market_at(
         UnknownId: There is no such account or machine.
     """
     at, due = not_before(market, at), market.queue.first
-    if due is None or due[0] > at:
+    if (due is None or due[0] > at) and not market.unsettled:
         return market  # nearly always
     if account is None and machine is None:
         return _advanced(market, at)  # not remembered: it may be as large as the market

@@ -421,7 +421,9 @@ class Market:
     credited: Money = ZERO
     paid_out: Money = ZERO
     queue: Sorted[Due] = field(factory=Sorted, eq=False, repr=False)
-    unsettled: tuple[Unsettled, ...] = field(default=(), eq=False, repr=False)
+    unsettled: tuple[tuple[int, MachineId | AccountId], ...] = field(
+        default=(), eq=False, repr=False
+    )
 
     def __hash__(self) -> NoReturn:
         raise WrongType("hash(market)", "something that has a hash (compare markets)", repr(self))
