@@ -51,7 +51,14 @@ MACHINES: list[dict[str, Any]] = [
         "client_end_date": datetime(2026, 8, 1, tzinfo=UTC).timestamp(),
         "end_date": datetime(2026, 10, 1, tzinfo=UTC).timestamp(),
     },
-    {"id": 8, "gpu_name": "RTX 4090", "num_gpus": 2, "disk_space": 9, "listed": False},
+    {
+        "id": 8,
+        "gpu_name": "RTX 4090",
+        "num_gpus": 2,
+        "disk_space": 9,
+        "listed": False,
+        "gpu_occupancy": "x x ",
+    },
 ]
 CHARGE = ("charge", "8", "--from", "0.25", "--to", "0.60", "--tries", "3", "--days", "3")
 
@@ -335,8 +342,6 @@ class TestMaint:
             ({"client_end_date": None, "gpu_occupancy": "R x x x "}, 1),
             ({"client_end_date": None, "gpu_occupancy": "x I x x "}, 1),
             ({"client_end_date": None, "gpu_occupancy": None, "current_rentals_running": 1}, 4),
-            # Nobody computes, and somebody has data there.
-            ({"client_end_date": None, "gpu_occupancy": "x x ", "current_rentals_resident": 1}, 0),
         ],
     )
     def test_a_machine_in_use_without_an_end_to_come_is_not_free(
@@ -350,6 +355,65 @@ class TestMaint:
         _, row, *more = text(capsys, *words).splitlines()
         assert row.split() == ["7", str(rented), "of", "4", "?", "?", "?"]
         assert [line[:10] for line in more] == ["?: in use,"]
+
+    @pytest.mark.parametrize(
+        "silent",
+        [
+            {},
+            {"gpu_occupancy": ""},
+            {"gpu_occupancy": None, "client_end_date": None},
+            {"current_rentals_resident": None},
+        ],
+    )
+    def test_a_machine_that_does_not_say_whether_it_is_in_use_is_not_free(
+        self, capsys: pytest.CaptureFixture[str], machines: str, silent: Any
+    ) -> None:
+        row = {name: value for name, value in MACHINES[0].items() if "_end" not in name}
+        del row["gpu_occupancy"]
+        Path(machines).write_text(json.dumps([row | silent]))
+        words = ("maint", machines, "--now", "2026-07-20T12:00Z")
+        (one,) = answer(capsys, *words)["machines"]
+        assert {one[name] for name in ("rented", "clients", "free_now", "down_from")} == {None}
+        assert (one["down_to"], one["lost_now"]) == (None, None)
+        _, line, *more = text(capsys, *words).splitlines()
+        assert line.split() == ["7", "?", "of", "4", "?", "?", "?"]
+        assert [said[:10] for said in more] == ["? rented: "]
+
+    def test_a_machine_that_counts_nobody_is_free(
+        self, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        empty = {"client_end_date": None, "gpu_occupancy": None, "current_rentals_resident": 0}
+        Path(machines).write_text(json.dumps([{**MACHINES[0], **empty}]))
+        (one,) = answer(capsys, "maint", machines, "--now", "2026-08-02")["machines"]
+        assert (one["rented"], one["clients"], one["free_now"]) == (0, "none", True)
+
+    @pytest.mark.parametrize(
+        ("changes", "when", "notes"),
+        [
+            ({}, "2026-08-01T00:00:00Z", ["Until then", "0 rented, "]),
+            # Nobody computes, and somebody has data there until nobody knows when.
+            (
+                {"client_end_date": None, "current_rentals_resident": 1},
+                None,
+                ["0 rented, ", "?: in use,"],
+            ),
+        ],
+    )
+    def test_clients_who_are_stopped_are_waited_for(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        machines: str,
+        changes: Any,
+        when: str | None,
+        notes: list[str],
+    ) -> None:
+        row = {**MACHINES[0], "gpu_occupancy": "x x x x ", **changes}
+        Path(machines).write_text(json.dumps([row]))
+        words = ("maint", machines, "--now", "2026-07-20")
+        (one,) = answer(capsys, *words)["machines"]
+        assert (one["rented"], one["clients"], one["free_now"]) == (0, "stopped", False)
+        assert one["down_from"] == when
+        assert [line[:10] for line in text(capsys, *words).splitlines()[2:]] == notes
 
     def test_an_end_that_is_missing_is_one_that_is_not_known(
         self, capsys: pytest.CaptureFixture[str], machines: str
@@ -425,14 +489,16 @@ class TestMaint:
 class TestMachinesThatNoHostHas:
     """A row has a letter for each GPU: D, R, I or x. What cannot be is a slip in the file."""
 
+    LETTERS = (
+        ": 1 fault: machines[0].gpu_occupancy: need one of D, R, I and x for each of its 4 GPUs"
+    )
+
     @pytest.mark.parametrize(
         ("rows", "place"),
         [
-            (
-                [{"gpu_occupancy": "D D D D D D D"}],
-                ", machine 7, gpu_occupancy: need one of D, R,",
-            ),
-            ([{"gpu_occupancy": "Q x x x"}], ", machine 7, gpu_occupancy: need one of D, R,"),
+            ([{"gpu_occupancy": "D D D D D D D"}], LETTERS),
+            ([{"gpu_occupancy": "D x "}], LETTERS),
+            ([{"gpu_occupancy": "Q x x x"}], LETTERS),
             ([{}, {}], ", machine 7: need each machine once, got it twice"),
         ],
     )

@@ -147,7 +147,7 @@ def test_examples(module: Any) -> None:
 
 
 def test_machines_are_priced_as_clients_pay() -> None:
-    row = b'[{"id": 7, "gpu_name": "A100", "num_gpus": 4, "listed_gpu_cost": 0.9}]'
+    row = ROW.replace(b"}", b', "gpu_occupancy": "x x x x "}')
     told = json.loads(answers.Page().drop("machines", "m.json", row, '{"fee": "25"}'))
     [(name, found)] = told["choices"]
     assert (name, found["price"], found["rented"]) == ("7: 4 × A100", "1.20", "0")
@@ -206,7 +206,8 @@ def test_a_client_is_there_to_the_second_in_which_it_leaves() -> None:
     [("2026-12-01T12:00", "05"), ("2026-12-05T09:59", "05"), ("2026-12-05T10:00", "12")],
 )
 def test_machine_of_a_file_is_asked_about_now(now: str, saturday: str) -> None:
-    row = b'[{"id": 7, "gpu_name": "A100", "num_gpus": 4, "listed_gpu_cost": 0.9}]'
+    row = b"""[{"id": 7, "gpu_name": "A100", "num_gpus": 4, "listed_gpu_cost": 0.9,
+        "gpu_occupancy": "x x x x "}]"""
     one = read_machines(row).rows[0]
     found = as_filled(machine_fields(one, datetime.fromisoformat(now).replace(tzinfo=UTC)))
     assert (found["now"], found["stop"]) == (now, f"2026-12-{saturday}T10:00")
@@ -241,7 +242,7 @@ def test_nothing_stays_of_the_machine_before() -> None:
     unlisted = machine(listed_gpu_cost=None, client_end_date=None, gpu_occupancy="")
     kept = [name for name, value in unlisted.items() if value is None]
     assert kept == ["price", "min_gpu", "discount", "end"]  # as the page opens
-    assert (unlisted["rented"], unlisted["client_end"]) == ("0", "")
+    assert (unlisted["rented"], unlisted["client_end"]) == ("", "")
     assert seven.keys() == eight.keys() == unlisted.keys() <= FIELDS.keys()
 
 
@@ -264,6 +265,12 @@ def test_where_a_file_only_says_that_somebody_rents_all_gpus_are_rented() -> Non
     assert machine(gpu_occupancy="D I R x")["rented"] == "3"
     past = machine(gpu_occupancy=None, client_end_date=NOON.timestamp() - 1)
     assert past["rented"] == "0"
+
+
+def test_whether_somebody_rents_is_asked_for_where_the_file_does_not_say_it() -> None:
+    fields = machine(gpu_occupancy=None, client_end_date=None)
+    found = ask(who="host", **as_filled(fields))
+    assert (fields["rented"], found["errors"].keys()) == ("", {"rented"})
 
 
 def test_who_leaves_at_a_time_that_the_file_does_not_say_is_asked_for() -> None:

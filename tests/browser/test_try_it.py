@@ -45,7 +45,13 @@ MACHINES: Final = json.dumps(
             "client_end_date": NOW + 9 * 86_400,
             "end_date": NOW + 90 * 86_400,
         },
-        {"id": 8, "gpu_name": "A100", "num_gpus": 8, "listed_gpu_cost": 0.9},
+        {
+            "id": 8,
+            "gpu_name": "A100",
+            "num_gpus": 8,
+            "listed_gpu_cost": 0.9,
+            "gpu_occupancy": "x x x x x x x x ",
+        },
         {
             "id": 9,
             "gpu_name": "A100",

@@ -92,7 +92,7 @@ class TestMachines:
         assert listing.end == datetime(2026, 10, 1, tzinfo=UTC)
         assert listing.rolling is None
         assert found.client_end == datetime(2026, 8, 1, tzinfo=UTC)
-        assert "".join(found.occupancy) == "DDRIxxxx"
+        assert "".join(found.occupancy or ()) == "DDRIxxxx"
         assert found.extra == MACHINE
 
     def test_the_clients_prices(self) -> None:
@@ -134,8 +134,16 @@ class TestMachines:
         (found,) = read_machines(
             '{"machines": [{"machine_id": 1, "gpu_name": "A100", "num_gpus": 1, "host_id": 4}]}'
         ).rows
-        assert (found.machine.host, found.listing, found.occupancy) == ("4", None, ())
+        assert (found.machine.host, found.listing, found.occupancy) == ("4", None, None)
         assert found.machine.verification is Verification.UNVERIFIED
+
+    @pytest.mark.parametrize("said", [None, "", " "])
+    def test_what_its_gpus_do_is_not_known_where_the_row_has_no_letters(
+        self, said: str | None
+    ) -> None:
+        assert machine(gpu_occupancy=said).occupancy is None
+        (row,) = read_machines(json.dumps([MACHINE | {"gpu_occupancy": said}])).to_dicts()
+        assert row["occupancy"] is None
 
     def test_a_floor_above_the_price_is_warned_of(self) -> None:
         with pytest.warns(FloorAbovePrice, match="machine 7"):
@@ -154,6 +162,9 @@ class TestMachines:
             ("listed", "yes"),
             ("listed_min_gpu_count", 0),
             ("host_id", []),
+            ("gpu_occupancy", "D D x x "),
+            ("gpu_occupancy", "D D R I x x x x x "),
+            ("gpu_occupancy", "D D R I x x x Q "),
         ],
     )
     def test_faults_name_their_field(self, key: str, value: object) -> None:

@@ -83,7 +83,7 @@ def machine_fields(one: HostMachine, now: datetime) -> dict[str, str | None]:
     if saturday <= now:
         saturday += timedelta(days=7)
     found: dict[str, str | None] = dict.fromkeys(("price", "min_gpu", "discount", "end"))
-    found |= {"machine_gpus": str(one.machine.gpus), "rented": str(_rented(one, now))}
+    found |= {"machine_gpus": str(one.machine.gpus), "rented": _rented(one, now)}
     found |= {"now": f"{now:{_MINUTE}}", "stop": f"{saturday:{_MINUTE}}"}
     found["client_end"] = "" if one.client_end is None else _field(one.client_end)
     if one.listing is not None:
@@ -94,12 +94,16 @@ def machine_fields(one: HostMachine, now: datetime) -> dict[str, str | None]:
     return found
 
 
-def _rented(one: HostMachine, now: datetime) -> int:
-    """Return how many GPUs clients have; all of them, where a file only says that some do."""
-    if one.occupancy:
-        return sum(letter != "x" for letter in one.occupancy)
-    in_use = one.client_end is not None and one.client_end > now
-    return one.machine.gpus if in_use else 0
+def _rented(one: HostMachine, now: datetime) -> str:
+    """Return how many GPUs clients have, nothing if the file does not say whether they have some.
+
+    All of them are rented, where a file only says that some are.
+    """
+    if one.occupancy is not None:
+        return str(sum(letter != "x" for letter in one.occupancy))
+    if one.client_end is None:
+        return ""
+    return str(one.machine.gpus if one.client_end > now else 0)
 
 
 def _field(end: datetime) -> str:

@@ -15,7 +15,7 @@ from numgenius_core._command._reading import instant, read, source_of
 from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core._terms import LOWEST_BID
-from numgenius_core.errors import RuleViolation, shown
+from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import after
 from numgenius_core.planning import (
     BidPlan,
@@ -29,8 +29,7 @@ from numgenius_core.wire.machines import HostMachine, read_machines
 
 _BIDS: Final = 8
 _MOST_NAMED: Final = 12
-_USES: Final = frozenset("DRIx")
-"""What a GPU of a row is: on demand, reserved, interruptible, not rented."""
+_NOBODY: Final = "none"
 
 
 def compare_bids(options: Namespace) -> dict[str, Any]:
@@ -165,16 +164,13 @@ def plan_maintenance(options: Namespace) -> dict[str, Any]:
 
 
 def _check_machines(machines: Sequence[HostMachine], file: str) -> None:
-    """Refuse what no host has: a machine twice, a GPU too many, a use that no GPU has."""
+    """Refuse what no host has: a machine twice."""
     seen: set[int] = set()
     for one in machines:
-        where, letters = f"{file}, machine {one.machine.id}", " ".join(one.occupancy)
         if one.machine.id in seen:
+            where = f"{file}, machine {one.machine.id}"
             raise RuleViolation(where, "each machine once", "it twice")
         seen.add(one.machine.id)
-        if len(one.occupancy) > one.machine.gpus or not {*one.occupancy} <= _USES:
-            need = f"one of D, R, I and x for each of its {one.machine.gpus} GPUs"
-            raise RuleViolation(f"{where}, gpu_occupancy", need, shown(letters))
 
 
 def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any]:
@@ -183,16 +179,16 @@ def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any
     The lost GPU time is counted at the listing's price as the file has it, net of the platform's
     fee: what the host does not earn. Bids below it make it less, and so do promises of uptime,
     billed meanwhile.
-    Where somebody rents and no end to come is known, neither is there a window nor a known loss.
+    Where somebody rents and no end to come is known, neither is there a window nor a known loss;
+    nor is there where the file does not say whether somebody does.
     """
-    rented, start = _rented(one, now), now
-    in_use = rented > 0 or _counted(one) > 0
+    rented, clients, start = _rented(one, now), _clients(one, now), now
     if one.client_end is not None and one.client_end > now:
         start = one.client_end
-    known = start > now or not in_use
+    known = start > now or clients == _NOBODY
     end = after(start, length, "--hours") if known else None
     lost = None
-    if one.prices is not None and known:
+    if one.prices is not None and known and rented is not None:
         until = min(start, now + length)  # no later than the end, which is in the calendar
         seconds = int((until - now).total_seconds())
         lost = f"{one.prices.gpu.charge(rented, seconds):.2f}"
@@ -200,7 +196,8 @@ def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any
         "machine": one.machine.id,
         "gpus": one.machine.gpus,
         "rented": rented,
-        "free_now": known and start == now,
+        "clients": clients,
+        "free_now": None if clients is None else known and start == now,
         "down_from": f"{start:%Y-%m-%dT%H:%M:%SZ}" if known else None,
         "down_to": None if end is None else f"{end:%Y-%m-%dT%H:%M:%SZ}",
         "lost_now": lost,
@@ -208,21 +205,39 @@ def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any
     }
 
 
-def _rented(one: HostMachine, now: datetime) -> int:
-    """Return how many GPUs clients have; all of them, where a file only says that some do."""
-    if one.occupancy:
-        return sum(letter != "x" for letter in one.occupancy)
-    ends_later = one.client_end is not None and one.client_end > now
-    return one.machine.gpus if ends_later or _counted(one) else 0
+def _clients(one: HostMachine, now: datetime) -> str | None:
+    """Return what clients a machine has: who rents GPUs, else who is stopped; ``None``: not known.
 
-
-def _counted(one: HostMachine) -> int:
-    """Return how many instances are on a machine, as its row counts them: stopped ones hold no GPU.
-
-    A client with a stopped instance has data there, and is disturbed too.
+    A client with a stopped instance holds no GPU, but has data there, and is disturbed too.
     """
+    rented, counted = _rented(one, now), _counted(one)
+    if rented is None:
+        return None
+    ends_later = one.client_end is not None and one.client_end > now
+    if rented:
+        return "renting"
+    return "stopped" if ends_later or counted else _NOBODY
+
+
+def _rented(one: HostMachine, now: datetime) -> int | None:
+    """Return how many GPUs clients have; all of them, where a file only says that some do.
+
+    ``None`` if the file does not say whether somebody does: neither what the GPUs do nor how many
+    instances there are nor when the last client leaves.
+    """
+    if one.occupancy is not None:
+        return sum(letter != "x" for letter in one.occupancy)
+    counted = _counted(one)
+    if counted is None and one.client_end is None:
+        return None
+    ends_later = one.client_end is not None and one.client_end > now
+    return one.machine.gpus if ends_later or counted else 0
+
+
+def _counted(one: HostMachine) -> int | None:
+    """Return how many instances are on a machine, as its row counts them, if it does."""
     said = [one.extra.get(f"current_rentals_{word}") for word in ("resident", "running")]
-    return max((count for count in said if isinstance(count, int)), default=0)
+    return max((count for count in said if isinstance(count, int)), default=None)
 
 
 def _hours(seconds: int) -> Any:

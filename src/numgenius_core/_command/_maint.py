@@ -18,7 +18,9 @@ When to take machines down: the first time at which nobody is disturbed, and wha
 
 The file is what `vastai show machines --raw` prints. It says when the last client of a machine
 leaves, not when each one does: the time given is the first that is sure. A machine that is in use
-without such a time, or after it, has a ? there: nobody knows until when.
+without such a time, or after it, has a ? there: nobody knows until when. So has one of which the
+file does not say whether it is in use. A client who is stopped holds no GPU, but has data on the
+machine: it is waited for as well.
 
 A * marks a listing whose end date rolls: each day moves its clients' ends on, and the time given
 with them. It is sure once the machine is unlisted, or listed to end at that time. The file does not
@@ -69,7 +71,7 @@ def show(result: dict[str, Any], _: Namespace) -> None:
     rows = [
         (
             str(one["machine"]),
-            f"{one['rented']} of {one['gpus']}",
+            f"{'?' if one['rented'] is None else one['rented']} of {one['gpus']}",
             instant_text(one["down_from"], "?") + (" *" if _rolls(one) else "  " * rolls),
             instant_text(one["down_to"], "?"),
             "?" if one["lost_now"] is None else f"{float(one['lost_now']):,.2f}",
@@ -78,13 +80,18 @@ def show(result: dict[str, Any], _: Namespace) -> None:
     ]
     head = ("machine", "GPUs rented", "down from (UTC)", "to", "if now: payout lost $")
     print_table(head, rows)
-    if any(one["rented"] and one["down_from"] for one in result["machines"]):
+    if any(one["down_from"] and not one["free_now"] for one in result["machines"]):
         print_line("Until then take no new clients: unlist, or let the listing end at that time.")
     if rolls:
         note = "each day, and this time with it: unlist it, or list it to end then, to be sure."
         print_line(f"*: its end rolls on {note}")
-    if any(one["down_from"] is None for one in result["machines"]):
+    clients = {one["clients"] for one in result["machines"]}
+    if "stopped" in clients:
+        print_line("0 rented, not free: stopped clients stay until their contracts end.")
+    if any(one["down_from"] is None and one["clients"] for one in result["machines"]):
         print_line("?: in use, and nobody knows until when: the file does not say it.")
+    if None in clients:
+        print_line("? rented: the file does not say whether it is in use (gpu_occupancy).")
 
 
 def _rolls(one: dict[str, Any]) -> bool:

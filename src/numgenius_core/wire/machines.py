@@ -11,7 +11,8 @@ Our readings: prices are what the row says, so the host's own; ``platform_fee`` 
 clients pay (client price = host price / (1 − fee)). A rolling duration stands before the end date
 that it made. What nobody listed has no listing, and neither has what lists no GPU price, or a
 ``min_gpu`` that a host cannot list (records show 3 and 6, and more than the GPUs): prices,
-``min_gpu`` and rolling duration are in the row then, as it says them.
+``min_gpu`` and rolling duration are in the row then, as it says them. What the GPUs do is not known
+where the row has no letters; letters for more or fewer GPUs than there are, or others, are a fault.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def _read_only(value: Mapping[str, Any]) -> ReadOnly[str, Any]:
     return read_only_json(value, "machine.extra")
 
 
-_NO_TERMS: Final[tuple[str, ...]] = ()
+_USES: Final = frozenset("DRIx")
+"""What a GPU of a row is: on demand, reserved, interruptible, not rented."""
 _LONGEST: Final = 10**9
 
 
@@ -67,7 +69,7 @@ class HostMachine:
             shows the confidence (``band``) does not say the spread, which is 0.5 here.
         band: The confidence as the row shows it; ``None`` if it does not.
         occupancy: What each GPU does: ``D`` on demand, ``R`` reserved, ``I`` interruptible, ``x``
-            nothing; empty if the row does not say.
+            nothing; ``None`` if the row does not say, which is not the same as nothing.
         extra: The whole row, under its own names.
 
     >>> from numgenius_core.wire import read_machines
@@ -87,7 +89,7 @@ class HostMachine:
     client_end: datetime | None = None
     promise: Promise | None = None
     band: ConfidenceBand | None = None
-    occupancy: tuple[str, ...] = field(default=_NO_TERMS, repr=brief)
+    occupancy: tuple[str, ...] | None = field(default=None, repr=brief)
     extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_read_only, repr=False, hash=False)
 
     def _figures(self) -> dict[str, object]:
@@ -98,7 +100,7 @@ class HostMachine:
             "host": machine.host,
             "gpu_name": machine.gpu_name,
             "gpus": machine.gpus,
-            "occupancy": " ".join(self.occupancy),
+            "occupancy": None if self.occupancy is None else " ".join(self.occupancy),
             **prices_told(self.prices, "gpu", "min_bid", "storage", "upload", "download"),
             "min_gpu": self.min_gpu,
             "max_discount": None if listing is None else listing.max_discount,
@@ -158,7 +160,7 @@ def _machine(row: Row, host: AccountId, fee: Fraction) -> HostMachine:
     end, client_end = row.take("end_date", read.end), row.take("client_end_date", read.end)
     rolling, min_gpu = row.take("duration", _rolling), row.take("listed_min_gpu_count", _count)
     discount = row.take("credit_discount_max", read.share)
-    occupancy = row.take("gpu_occupancy", read.text) or ""
+    occupancy = row.take("gpu_occupancy", _uses(gpus))
     claims = [row.take(key, claim) for key in ("sla_r_claim", "sla_reliability_claim")]
     width, shown_band = row.take("sla_sigma_x", spread), row.take("sla_confidence", band)
     row.check()
@@ -193,7 +195,7 @@ def _machine(row: Row, host: AccountId, fee: Fraction) -> HostMachine:
         client_end=client_end,
         promise=promise,
         band=shown_band,
-        occupancy=tuple(occupancy.split()),
+        occupancy=occupancy,
         extra=row.plain(),
     )
 
@@ -236,6 +238,21 @@ def _rate(make: Callable[[int], Any], fee: Fraction) -> Callable[[Any], Any]:
 
 def _count(value: Any) -> int | None:
     return None if value is None else read.gpu_count(value)
+
+
+def _uses(gpus: int | None) -> Callable[[Any], tuple[str, ...] | None]:
+    """Return the hook of what GPUs do, a letter each; of how many is not known in a bad row."""
+
+    def uses(value: Any) -> tuple[str, ...] | None:
+        letters = tuple((read.text(value) or "").split())
+        if not letters:
+            return None
+        if not {*letters} <= _USES or len(letters) != (gpus or len(letters)):
+            each = "GPU" if gpus is None else f"of its {gpus} GPUs"
+            raise RuleViolation("", f"one of D, R, I and x for each {each}", shown(value.strip()))
+        return letters
+
+    return uses
 
 
 def _rolling(value: Any) -> timedelta | None:
