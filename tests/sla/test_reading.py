@@ -188,7 +188,7 @@ def test_what_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(WrongType):
         read_history(5)  # type: ignore[arg-type]
     path = written(tmp_path, CSV)
-    with pytest.raises(ParseError, match="the name of a file comes as a Path"):
+    with pytest.raises(ParseError, match="of a file, give its Path"):
         read_history(str(path))  # never opened: it may be what a stranger sent
     monkeypatch.setattr("numgenius_core._json.packings.MAX_BYTES", 3)
     with pytest.raises(ParseError, match="at most 3 bytes"):

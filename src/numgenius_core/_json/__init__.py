@@ -33,11 +33,27 @@ _SPACE: Final = " \t\n\r"
 # One that is not closed goes to the end: else each of its quotes would be tried to the end, too.
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_LONGEST_PATH: Final = 300
+_A_PATH: Final = re.compile(r"(?![\[{<\"])[^\r\n]*(?:[/\\][^\r\n]*|\.[A-Za-z][A-Za-z0-9]*)")
+"""A line with a folder or an ending in it, which a document seldom is and a file's name often."""
 
 
 def field_path(path: str, name: str) -> str:
     """Return the path of a field of a record: ``offers[3].id``, or ``line 4, id``."""
     return f"{path}, {name}" if path.startswith("line ") else f"{path}.{name}"
+
+
+def file_name(text: str, instead: str = "its Path") -> str | None:
+    """Return what a message says that got a file's name in the place of its text; else ``None``.
+
+    Args:
+        text: What came.
+        instead: What is to be given of a file.
+    """
+    name = text.strip()
+    if len(name) >= _LONGEST_PATH or not _A_PATH.fullmatch(name):
+        return None
+    return f"{shown(name[:60])} (of a file, give {instead})"
 
 
 @frozen
@@ -185,6 +201,8 @@ def parse_json(text: str | bytes, source: str) -> Any:
             fault = next(json_faults(value, source))
             raise ParseError(fault.path, fault.need, fault.got)
     except json.JSONDecodeError as error:
+        if got := file_name(error.doc, "what it holds"):
+            raise ParseError(source, "JSON", got) from None
         raise no_json(error, source) from None
     except RecursionError:
         raise ParseError(source, "JSON without deep nesting", "deeper nesting") from None

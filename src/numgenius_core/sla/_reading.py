@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from numgenius_core._json import parse_json
+from numgenius_core._json import file_name, parse_json
 from numgenius_core._json.packings import Source, name_of, text_of
 from numgenius_core._json.tables import Table, table_of
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
@@ -157,9 +157,7 @@ def _table(text: str, name: str) -> Table:
     kinds = [] if table is None else [each for each in _KINDS if each in table.header]
     if table is None or not kinds or not {*_OF_A_RENTAL} <= {*table.header}:
         need = "JSON, or CSV with the heading kind,start,end,announced"
-        if name == "text" and "\n" not in text:
-            need += " (the name of a file comes as a Path)"
-        raise ParseError(name, need, shown(text[:40]))
+        raise ParseError(name, need, file_name(text) or shown(text[:40]))
     named = [each for each in table.header if not _UNNAMED.fullmatch(each)]
     _check_keys(named, (kinds[0], *_COLUMNS), name, "columns")
     return table

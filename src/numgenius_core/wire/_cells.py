@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from numgenius_core._checks import check_kind
+from numgenius_core._json import file_name
 from numgenius_core._json.tables import Table, require, table_of
 from numgenius_core.errors import ParseError, RuleViolation, shown
 from numgenius_core.wire import _fields as read
@@ -32,7 +33,6 @@ ROW: Final = "#"
 
 _SHAPES: Final = 'a JSON list, {"offers": [...]}, one JSON object a line, or CSV with a header'
 _SHOWN: Final = 40
-_LONGEST_PATH: Final = 300
 
 
 # -- cells -------------------------------------------------------------------------------------
@@ -210,9 +210,10 @@ def table_records(
     wanted = {*columns.values()} if columns else _API_COLUMNS | _ROW_COLUMNS
     table = table_of(text, name, wanted)
     if kind is not OFFERS:
-        raise ParseError(name, f"JSON of {kind.word}, as {kind.command} prints it", "a table")
+        need = f"JSON of {kind.word}, as {kind.command} prints it"
+        raise ParseError(name, need, file_name(text) or "a table")
     if not wanted & set(table.header) and len(table.header) == 1:
-        raise ParseError(name, _SHAPES, _no_table(text))
+        raise ParseError(name, _SHAPES, file_name(text) or shown(text[:60]))
     if columns:
         require(table, [column for column in columns.values() if column != ROW])
     ours = {*(columns or ()), *table.header}
@@ -250,11 +251,3 @@ class _Comma:
 
     def __call__(self) -> bool:
         return self._found
-
-
-def _no_table(text: str) -> str:
-    got = shown(text[:60])
-    first = text.strip()
-    if "\n" not in first and len(first) < _LONGEST_PATH and re.search(r"[./\\]", first):
-        return f"{got} (of a file, give its Path)"
-    return got

@@ -18,6 +18,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from numgenius_core._checks import check_kind
+from numgenius_core._json import file_name
 from numgenius_core._json.packings import Source, name_of, text_of
 from numgenius_core._json.tables import Table, require, table_of
 from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, WrongType, shown
@@ -121,7 +122,8 @@ def _names(given: object, path: str) -> tuple[str, ...]:
     return names
 
 
-def _table(text: str, name: str, wanted: Iterable[str], header: Sequence[str] | None) -> Table:
+def _table(text: str, name: str, columns: Iterable[str], header: Sequence[str] | None) -> Table:
+    wanted = set(columns)
     if header is not None:
         line = "\t".join(_names(header, "header"))
         first = text.lstrip("\r\n").partition("\n")[0]
@@ -129,7 +131,10 @@ def _table(text: str, name: str, wanted: Iterable[str], header: Sequence[str] | 
         text = line.replace("\t", separator) + "\n" + text
     if not text.strip():
         raise ParseError(name, "a table with a header", "an empty document")
-    return table_of(text, name, set(wanted))
+    got = file_name(text) if name == "text" and header is None else None
+    if got and not wanted & {text.strip()}:
+        raise ParseError(name, "a table with a header", got)
+    return table_of(text, name, wanted)
 
 
 def _rows(table: Table, columns: ColumnMap) -> Iterator[dict[str, Any]]:
