@@ -25,8 +25,9 @@ from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, PriceTerms
 from numgenius_core.maintenance import plan_fleet
 from numgenius_core.offer import Block
+from numgenius_core.planning import compare_bids, read_price_series
 from numgenius_core.plots import bid_availability
-from numgenius_core.rates import PerGpuHour
+from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.whatif import Demand, Observed, Scenario, simulate, sweeps
 from numgenius_core.wire import read_machines
 
@@ -172,11 +173,27 @@ class TestBid:
         found = answer(capsys, "bid", history, "--until", "2026-03-03", "--bid", "0.25")
         (one,) = found["bids"]
         running = 4 + 16 + 18  # hours at $0.20, $0.22 and $0.25
-        assert (one["running_seconds"], one["cost"]) == (running * 3_600, "9.50")
-        assert Decimal(one["cost_at_the_price"]) == Decimal("8.82")
-        assert (one["pauses"], one["pauses_per_day"]) == (2, 1.0)
-        assert one["available"] == round(running / 48, 6)
+        assert (one["running"], one["cost"]) == (running * 3_600, "9.50")
+        assert Decimal(one["cost_at_price"]) == Decimal("8.82")
+        assert (one["interruptions"], one["per_day"]) == (2, 1.0)
+        assert one["availability"] == round(running / 48, 6)
         assert (found["hours"], found["start"]) == (48.0, "2026-03-01T00:00:00Z")
+
+    def test_a_program_gets_amounts_exact_by_the_names_that_python_has(
+        self, capsys: pytest.CaptureFixture[str], history: str
+    ) -> None:
+        words = ("bid", history, "--until", "2026-03-03T00:00:07Z", "--bid", "0.2534")
+        (one,) = answer(capsys, *words)["bids"]
+        end = datetime(2026, 3, 3, 0, 0, 7, tzinfo=UTC)
+        series = read_price_series(Path(history), end=end)[""]
+        plan = compare_bids(series, [PerHour("0.2534")])
+        (outcome,), (row,) = plan.bids, plan.to_dicts()
+        assert [*one] == [*row]
+        assert one["cost"] == str(outcome.cost) != f"{outcome.cost:.2f}"
+        assert one["cost_at_price"] == str(outcome.cost_at_price) != f"{outcome.cost_at_price:.2f}"
+        assert float(one["mean_price"]) == pytest.approx(row["mean_price"], abs=1e-11)
+        on_demand = answer(capsys, *words, "--on-demand", "0.7")["on_demand"]["cost"]
+        assert on_demand == str(PerHour("0.7").charge(series.span.seconds))
 
     def test_bids_that_differ_where_none_is_given(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -220,7 +237,7 @@ class TestBid:
         assert "--series: need one of 'a', 'b', got several" in refused(capsys, "bid", str(path))
         assert "got 'c'" in refused(capsys, "bid", str(path), "--series", "c")
         (one,) = answer(capsys, "bid", str(path), "--series", "b")["bids"]
-        assert (one["bid"], one["available"]) == ("0.30", 1.0)
+        assert (one["bid"], one["availability"]) == ("0.30", 1.0)
 
     def test_times_without_offsets_are_told_the_option(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -643,13 +660,27 @@ class TestCharge:
         found = answer(capsys, *CHARGE, "--runs", "2", "--kwh", "0.15", "--watts", "350")
         prices = [row["price"] for row in found["prices"]]
         assert prices == ["0.25", "0.42", "0.60"]
-        best = max(found["prices"], key=lambda row: row["profit"])
+        best = max(found["prices"], key=lambda row: Decimal(row["profit"]))
         assert found["best"] == best["price"]
         assert answer(capsys, *CHARGE, "--runs", "2", "--kwh", "0.15", "--watts", "350") == found
         dear = answer(capsys, *CHARGE, "--runs", "2", "--kwh", "2", "--watts", "350")
         for cheap, row in zip(found["prices"], dear["prices"], strict=True):
-            assert row["profit"] < cheap["profit"]
+            assert Decimal(row["profit"]) < Decimal(cheap["profit"])
             assert row["occupancy"] == cheap["occupancy"]
+
+    def test_a_program_is_told_what_the_profit_is_for(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        power = ("--kwh", "0.15", "--watts", "350", "--platform-fee", "0.25")
+        found = answer(capsys, *CHARGE, "--runs", "3", *power)
+        told = {name: found[name] for name in ("days", "runs", "platform_fee", "kwh")}
+        assert told == {"days": 3, "runs": 3, "platform_fee": "0.25", "kwh": "0.15"}
+        plain = answer(capsys, *CHARGE, "--runs", "1")
+        assert (plain["platform_fee"], plain["kwh"]) == ("0", None)
+        assert plain["prices"][0]["profit_half_width"] is None
+        for row in found["prices"]:
+            amounts = [row["profit"], row["profit_half_width"]]
+            assert any(Decimal(each) != round(Decimal(each), 2) for each in amounts)
 
     def test_the_table_names_it(self, capsys: pytest.CaptureFixture[str]) -> None:
         lines = text(capsys, *CHARGE, "--runs", "1", "--demand", "training").splitlines()

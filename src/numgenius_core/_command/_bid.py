@@ -70,18 +70,16 @@ def show(result: dict[str, Any], _: Namespace) -> None:
     rows = [
         (
             f"{float(one['bid']):.4f}",
-            f"{100 * one['available']:.1f} %",
-            f"{float(one['cost']):,.2f}",
-            "–" if one["mean_price"] is None else f"{one['mean_price']:.4f}",
-            str(one["pauses"]),
-            f"{one['pauses_per_day']:.2f}",
+            f"{100 * one['availability']:.1f} %",
+            f"{one['cost']:,.2f}",
+            "–" if one["mean_price"] is None else f"{float(one['mean_price']):.4f}",
+            str(one["interruptions"]),
+            f"{one['per_day']:.2f}",
         )
         for one in result["bids"]
     ]
     print_table(("bid $/h", "runs", "cost $", "recorded $/h", "pauses", "a day"), rows)
     if "on_demand" in result:
         there = result["on_demand"]
-        print_line(
-            f"on demand all the time: ${float(there['cost']):,.2f} at ${there['price']} an hour"
-        )
+        print_line(f"on demand all the time: ${there['cost']:,.2f} at ${there['price']} an hour")
     print_line(f"over {result['hours']} h from {result['start']} to {result['end']}")

@@ -94,7 +94,7 @@ def show(result: dict[str, Any], options: Namespace) -> None:
     rows = []
     for one in result["prices"]:
         best = one["price"] == result["best"]
-        wide = one["half_width"]
+        wide = one["profit_half_width"]
         rows.append(
             (
                 f"{float(one['price']):.4f}{' *' if best else '  '}",

@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any, Final
 
 from numgenius_core._command._interruption import (
@@ -19,10 +20,12 @@ from numgenius_core._command._keeping import KeptSimulations
 from numgenius_core._command._plotting import save
 from numgenius_core._command._reading import read, share, source_of
 from numgenius_core._command._saying import write
+from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import PICO
 from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Machine, PriceTerms
+from numgenius_core.money import TICKS_PER_DOLLAR, Money
 from numgenius_core.rates import PerGpuHour
 from numgenius_core.units import SECONDS_PER_HOUR
 from numgenius_core.whatif import (
@@ -52,7 +55,7 @@ _SEEN: Final = ("price", "occupied", "hours")
 
 
 def run(options: Namespace) -> dict[str, Any]:
-    """Return the best price, whether that is clear, and what each price gives."""
+    """Return the best price, whether that is clear, what each price gives, and what that is for."""
     kept = KeptSimulations(options.keep) if options.keep is not None else None
     done = _Progress()
     try:
@@ -74,8 +77,8 @@ def run(options: Namespace) -> dict[str, Any]:
         rows.append(
             {
                 "price": str(option.value("price")),
-                "profit": round(float(profit.mean), 2),
-                "half_width": None if half is None else round(float(half), 2),
+                "profit": _dollars(profit.mean),
+                "profit_half_width": None if half is None else _dollars(half),
                 "occupancy": round(float(answer.sweep.estimate(option, "occupancy").mean), 4),
                 "unserved": round(float(answer.sweep.estimate(option, "unserved").mean), 4),
             }
@@ -84,8 +87,17 @@ def run(options: Namespace) -> dict[str, Any]:
         "best": str(answer.value),
         "clear": answer.is_clear,
         "edge": answer.is_edge,
+        "days": options.days,
+        "runs": options.runs,
+        "platform_fee": text_of(share("--platform-fee", options.platform_fee, below_one=True)),
+        "kwh": None if options.kwh is None else str(read("--kwh", PerKwh, options.kwh)),
         "prices": rows,
     }
+
+
+def _dollars(mean: Fraction) -> Money:
+    """Return dollars that are a mean, to the nearest tick."""
+    return Money.from_ticks(round(mean * TICKS_PER_DOLLAR))
 
 
 class _Progress:

@@ -33,7 +33,7 @@ _NOBODY: Final = "none"
 
 
 def compare_bids(options: Namespace) -> dict[str, Any]:
-    """Return how bids would have fared on the record of a price."""
+    """Return how bids would have fared on the record of a price, by the names of a ``BidPlan``."""
     series = _series(options)
     if options.bid is None:
         bids = _differing(series)
@@ -49,13 +49,14 @@ def compare_bids(options: Namespace) -> dict[str, Any]:
     rows = [
         {
             "bid": str(one.bid),
-            "available": _rounded(one.availability),
-            "running_seconds": one.running,
-            "cost": f"{one.cost:.2f}",
-            "cost_at_the_price": f"{one.cost_at_price:.2f}",
-            "mean_price": None if one.mean_price is None else _rounded(one.mean_price),
-            "pauses": one.interruptions,
-            "pauses_per_day": _rounded(one.per_day),
+            "seconds": one.seconds,
+            "running": one.running,
+            "cost_at_price": one.cost_at_price,
+            "interruptions": one.interruptions,
+            "availability": _rounded(one.availability),
+            "cost": one.cost,
+            "mean_price": text_of(one.mean_price),
+            "per_day": _rounded(one.per_day),
         }
         for one in found
     ]
@@ -73,7 +74,7 @@ def _on_demand(price: PerHour | None, seconds: int) -> dict[str, Any]:
     """Return what the whole time costs on demand, where that price is known."""
     if price is None:
         return {}
-    return {"on_demand": {"price": str(price), "cost": f"{price.charge(seconds):.2f}"}}
+    return {"on_demand": {"price": str(price), "cost": price.charge(seconds)}}
 
 
 def _plot(path: str, plan: BidPlan, on_demand: PerHour | None) -> None:
@@ -191,7 +192,7 @@ def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any
     if one.prices is not None and known and rented is not None:
         until = min(start, now + length)  # no later than the end, which is in the calendar
         seconds = int((until - now).total_seconds())
-        lost = f"{one.prices.gpu.charge(rented, seconds):.2f}"
+        lost = one.prices.gpu.charge(rented, seconds)
     return {
         "machine": one.machine.id,
         "gpus": one.machine.gpus,

@@ -74,7 +74,7 @@ def show(result: dict[str, Any], _: Namespace) -> None:
             f"{'?' if one['rented'] is None else one['rented']} of {one['gpus']}",
             instant_text(one["down_from"], "?") + (" *" if _rolls(one) else "  " * rolls),
             instant_text(one["down_to"], "?"),
-            "?" if one["lost_now"] is None else f"{float(one['lost_now']):,.2f}",
+            "?" if one["lost_now"] is None else f"{one['lost_now']:,.2f}",
         )
         for one in result["machines"]
     ]
