@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 from collections import Counter
+from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -24,12 +25,14 @@ from numgenius_core import plots
 from numgenius_core._command import _compare, _quote, main
 from numgenius_core._command._options import FIELDS as WRITTEN
 from numgenius_core._command._parser import parser
-from numgenius_core._command._quote import COLUMNS, WHY_NOT
+from numgenius_core._command._quote import COLUMNS, OF_THE_DISK, WHY_NOT
 from numgenius_core._command._rows import COLUMNS as KNOWN
-from numgenius_core.search import FIELDS, parse
+from numgenius_core.search import FIELDS, View, parse
 from numgenius_core.whatif import PRESETS
+from numgenius_core.wire import read_sample
 from numgenius_core.wire.reading import sample_path
 
+DOCS = Path(__file__).parents[1] / "docs"
 DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
 needs_records = pytest.mark.skipif(DATA is None, reason="needs the real records")
 REASONS = [
@@ -862,6 +865,28 @@ class TestHelp:
     def test_fields_and_columns_are_those_of_the_rules(self) -> None:
         assert sorted(WRITTEN.split()) == sorted(FIELDS)
         assert sorted([*COLUMNS.split(), WHY_NOT]) == sorted(KNOWN)
+
+    def test_those_that_depend_on_the_disk_are_named_wherever_fields_are_explained(self) -> None:
+        now, offers = datetime(2026, 6, 16, tzinfo=UTC), read_sample().offers
+        none, some = View(disk_mb=0, now=now), View(disk_mb=50_000, now=now)
+        depend = {
+            name
+            for name, field in FIELDS.items()
+            if any(field.of(each, none) != field.of(each, some) for each in offers)
+        }
+        assert sorted(OF_THE_DISK.split()) == sorted(depend)
+        for page in ("command", "searching"):
+            text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
+            (said,) = [each for each in text.split("\n\n") if "worked out anew" in each]
+            assert depend <= set(re.findall(r"`(\w+)`", said))
+
+    def test_a_disk_of_8_gb_gives_the_figure_of_the_file(self) -> None:
+        total = FIELDS["dph_total"]
+        for each in read_sample().offers:
+            kept, found = total.kept(each), total.of(each, View(disk_mb=8_000))
+            assert isinstance(kept, Decimal)
+            assert isinstance(found, Decimal)
+            assert abs(kept - found) < Decimal("1e-9")
 
     def test_they_are_there(self, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit):

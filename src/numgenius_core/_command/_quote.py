@@ -33,10 +33,19 @@ id gpus per_hour headline more total disk reliability place days verified machin
 deposit payout ends claim sla"""
 WHY_NOT = "why_not"
 """The one column by which nothing is ordered."""
+OF_THE_DISK = """\
+dph_total dph_total_adj discounted_dph_total storage_total_cost dlperf_per_dphtotal
+flops_per_dphtotal"""
+"""The fields that are worked out anew for the disk that is asked for: a test looks for them."""
 MORE = f"""\
 fields of --where, --sort and --columns (memory in GB, duration in days;
 --columns writes end_date and start_date as dates):
   {FIELDS.replace(chr(10), chr(10) + "  ")}
+
+of these, worked out anew for --disk (0 GB if left out) and --mode, whatever the file says:
+  {OF_THE_DISK.replace(chr(10), chr(10) + "  ")}
+The file has them for the disk that was asked for when it was made, and with that --disk you get its
+figures: 5 GB by the marketplace's client (--storage), 8 GB in snapshots and the API's own answers.
 
 columns of --columns and --sort beside them, and {WHY_NOT} of --columns alone:
   {COLUMNS.replace(chr(10), chr(10) + "  ")}
