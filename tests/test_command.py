@@ -85,7 +85,7 @@ class TestBadInput:
             ("quote --sample --months 3", "--months"),
             ("quote --sample --mode reserved --months 1201", "--months"),
             ("quote --sample --where gpu_nam=x", "--where, character 1"),
-            ("quote --sample --sort foo", "--sort, character 1"),
+            ("quote --sample --sort foo", "--sort"),
             ("slices 7 --min-gpu 3", "--min-gpu"),
             ("slices 0", "gpus"),
             ("reserve --price -1 --months 1", "--price"),

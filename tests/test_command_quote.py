@@ -367,7 +367,10 @@ class TestTimesWithoutAnOffset:
     def test_other_messages_name_options_too(self, capsys: pytest.CaptureFixture[str]) -> None:
         for words, said in (
             (["quote", "--sample", "--where", "gpu=1"], "--where, character 1: need the name"),
-            (["quote", "--sample", "--sort", "foo"], "--sort, character 1: need the name"),
+            (
+                ["quote", "--sample", "--sort", "foo"],
+                "--sort: need a column or a field of --where (--h",
+            ),
             (
                 ["slices", "7", "--min-gpu", "3"],
                 "--min-gpu: need a power of two (--observed takes one that a market shows), got 3",
@@ -787,6 +790,14 @@ class TestWhy:
         assert main(["quote", "--sample", "--why", "9000000", "--mode", "interruptible"]) == 0
         assert "the bid, which a winner pays" in capsys.readouterr().out
 
+    def test_a_bid_is_there_with_the_others_prices(
+        self, market: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        words = ("quote", market({"min_bid": 0.25}), "--mode", "interruptible", "--hours", "10")
+        for bid, price in (((), "0.25"), (("--bid", "0.7"), "0.70")):
+            assert main([*words, *bid, "--why", "1"]) == 0
+            assert f"${price}/h × 10 h, a bid for the whole instance" in capsys.readouterr().out
+
     @pytest.mark.parametrize("mode", MODES)
     def test_what_is_rented_now(
         self, market: Any, mode: str, capsys: pytest.CaptureFixture[str]
@@ -900,6 +911,38 @@ class TestHelp:
             for line in re.findall(r"  numgenius (.*--sample.*)", text):
                 assert main(shlex.split(line)) == 0
         assert capsys.readouterr().out
+
+
+class TestNamesThatAreMistyped:
+    """A slip in a name is told the nearest of all that the option takes."""
+
+    @pytest.mark.parametrize(
+        ("typed", "meant"),
+        [
+            ("relability", "reliability"),
+            ("totl", "total"),
+            ("Total", "total"),
+            ("dphtotl", "dph_total"),
+            ("verifed", "verified"),
+            ("price", "dph_total"),
+        ],
+    )
+    @pytest.mark.parametrize("option", ["--columns", "--sort"])
+    def test_they_are_told(
+        self, option: str, typed: str, meant: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["quote", "--sample", option, typed]) == 2
+        said = (
+            f"{option}: need a column or a field of --where (did you mean {meant}?), got '{typed}'"
+        )
+        assert capsys.readouterr().err == f"numgenius: {said}\n"
+
+    def test_what_is_like_none_is_sent_to_the_help(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for name in ("qqqqqq", "q" * 1_000):
+            assert main(["quote", "--sample", "--columns", name]) == 2
+            assert "(--help has them), got 'q" in capsys.readouterr().err
 
 
 class TestCompletion:

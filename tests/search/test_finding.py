@@ -147,7 +147,9 @@ class TestHints:
             ("gpus", "num_gpus"),
             ("disk", "disk_space"),
             ("gpu_nam", "gpu_name"),
-            ("dhp", "dph"),
+            ("dhp", "dph_total"),
+            ("DPH", "dph_total"),
+            ("totl", "dph_total"),
             ("countri", "geolocation"),
         ],
     )

@@ -620,7 +620,7 @@ class TestFieldsNotKnown:
         assert query.to_json() == {"colour": {"eq": "5.5"}}
 
     @pytest.mark.parametrize(
-        "near", [("gpu_nam", "gpu_name"), ("relability", "reliability"), ("dhp", "dph")]
+        "near", [("gpu_nam", "gpu_name"), ("relability", "reliability"), ("dhp", "dph_total")]
     )
     def test_a_misspelt_field_suggests_the_nearest(self, near: tuple[str, str]) -> None:
         with pytest.raises(ParseError, match=rf"character 1: .*did you mean {near[1]}\?"):

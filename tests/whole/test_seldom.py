@@ -111,7 +111,7 @@ class TestTheCommand:
             ),
             ("--now 2026-06-16T12:00", "--now: need a time with an offset"),
             ("--columns ,", "--columns: need the names of columns with commas between them"),
-            ("--columns nothing", "--columns: need id, gpus, "),
+            ("--columns nothing", "--columns: need a column or a field of --where"),
         ],
     )
     def test_a_wrong_option(

@@ -15,6 +15,7 @@ from numgenius_core._command._rows import (
     WORDS,
     Row,
     add_fields,
+    check_column,
     columns_of,
     disk_gb,
     fitted,
@@ -148,6 +149,8 @@ def _by(found: list[Found], word: str, stay: Stay, now: datetime) -> list[Found]
         return _sorted(valued, reverse=largest_first)
     from numgenius_core.search import FIELDS, Order, parse_order
 
+    if name.isidentifier():
+        check_column(name, "--sort", {*_OF_QUOTE, *_FIELDS})
     typed = word.replace(name, _FIELDS.get(name, name)) if name else word
     (key,) = parse_order(typed) or (Order("id"),)
     # The prices of the table, which a search alone would not see; the headline is on demand there.

@@ -18,7 +18,7 @@ from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote, quote, says
 from numgenius_core.prices.ranking import NotRented, disk_of
 from numgenius_core.search import FIELDS, Field, FieldType, View
-from numgenius_core.search.spellings import ALIASES
+from numgenius_core.search.spellings import ALIASES, nearest_field
 
 Row = dict[str, Any]
 
@@ -55,6 +55,7 @@ _SHORT: Final = {
 _OF_AN_END: Final = frozenset({"duration", "end_date"})
 _TIMES: Final = frozenset({"start_date", "end_date"})
 _STEP: Final = decimal_of(1, PRICE_PLACES)
+_LONGEST_NAME: Final = 64
 _MOST_REASONS: Final = 3
 """So many of an offer stand in a narrow table; ``--why`` has them all."""
 
@@ -267,12 +268,19 @@ def columns_of(text: str) -> tuple[str, ...]:
     """Read ``--columns``."""
     found = tuple(filter(None, (word.strip() for word in text.split(","))))
     for name in found:
-        if name not in COLUMNS and ALIASES.get(name, name) not in FIELDS:
-            need = f"{', '.join(COLUMNS)} or a field of --where"
-            raise RuleViolation("--columns", need, shown(name))
+        check_column(name, "--columns", COLUMNS)
     if not found:
         raise RuleViolation("--columns", "the names of columns with commas between them", "none")
     return found
+
+
+def check_column(name: str, option: str, columns: Collection[str]) -> None:
+    """Refuse a name of no column and of no field, with the nearest one that there is."""
+    if name in columns or ALIASES.get(name, name) in FIELDS:
+        return
+    near = nearest_field(name, {*columns, *FIELDS}) if len(name) <= _LONGEST_NAME else None
+    hint = "--help has them" if near is None else f"did you mean {near}?"
+    raise RuleViolation(option, f"a column or a field of --where ({hint})", shown(name))
 
 
 def add_fields(row: Row, offer: Offer, names: Sequence[str], view: View) -> None:

@@ -12,6 +12,7 @@ from numgenius_core._command._rows import WORDS, disk_gb, quote_or_none, row_of
 from numgenius_core._command._table import print_line, print_table
 from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import decimal_text
+from numgenius_core._terms import LOWEST_BID
 from numgenius_core.errors import RuleViolation
 from numgenius_core.listing import Mode
 from numgenius_core.offer import Offer
@@ -127,7 +128,8 @@ def _lines(offer: Offer, priced: Quote, stay: Stay) -> list[dict[str, Any]]:
         QuotePart.SLA_FEE: f"${priced.sla_per_hour}/h × {hours} h",
     }
     if bids:
-        made[QuotePart.GPU] = f"a bid for the whole instance × {hours} h"
+        bid = stay.bid or max(offer.min_bid, LOWEST_BID)
+        made[QuotePart.GPU] = f"${bid}/h × {hours} h, a bid for the whole instance"
     return [
         {
             "kind": kind.value,

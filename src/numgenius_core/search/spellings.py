@@ -59,16 +59,19 @@ MEANT: Final = {
 
 
 def nearest_field(name: str, fields: Collection[str]) -> str | None:
-    """Return the field that is meant by a name that none has; slow, on the way to an error."""
+    """Return the field that is meant by a name that none has; slow, on the way to an error.
+
+    A shorter name is told as the field that it stands for, the one that help and pages have.
+    """
     word = name.casefold()
-    if word in fields or word in ALIASES:
+    if word in fields:
         return word
-    if word in MEANT:
-        return MEANT[word]
+    if known := ALIASES.get(word) or MEANT.get(word):
+        return known
     from difflib import SequenceMatcher, get_close_matches  # what only a slip needs
 
     near = get_close_matches(word, [*fields, *ALIASES], 1, 0.65)
     near += get_close_matches(word, MEANT, 1, 0.8)  # surer: what it stands for looks like neither
     # The most alike, and of two that are equally so the name rather than what people call it.
     best = max(near, key=lambda each: SequenceMatcher(None, word, each).ratio(), default=None)
-    return None if best is None else MEANT.get(best, best)
+    return None if best is None else MEANT.get(best) or ALIASES.get(best, best)
