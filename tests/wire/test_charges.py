@@ -312,7 +312,7 @@ class TestCharges:
         ("change", "fault"),
         [
             ({"type": 5}, "charges[1].type: need text, got 5"),
-            ({"start": None}, "charges[1].start: need an instant, got None"),
+            ({"start": None}, "charges[1].start: need an instant, got nothing (null or NaN)"),
             ({"end": "soon"}, "charges[1].end: need an ISO 8601 time with an offset, got 'soon'"),
             ({"end": T0 - 1}, "charges[1].end: need an instant from 2026-01-01 00:00:00+00:00 on"),
             ({"amount": "much"}, "charges[1].amount: need dollars"),
@@ -436,7 +436,7 @@ class TestInvoices:
     @pytest.mark.parametrize(
         ("change", "fault"),
         [
-            ({"type": None}, "invoices[0].type: need text, got None"),
+            ({"type": None}, "invoices[0].type: need text, got nothing (null or NaN)"),
             ({"type": ""}, "invoices[0].type: need text, got ''"),
             ({"amount": float("inf")}, "invoices[0].amount: need a finite number"),
             ({"start": None}, "invoices[0].start: need an instant"),
@@ -537,6 +537,21 @@ class TestEveryReaderOfRows:
                 read(text, on_error=on_error)
             assert f"need {wanted}, got {word}, as " in str(caught.value)
             assert str(caught.value).endswith(f" --raw prints them ({name} reads them)")
+
+    @pytest.mark.parametrize(
+        "wanted", [word for word in KINDS if word not in ("offers", "instances")]
+    )
+    def test_an_offer_of_few_fields_is_named_too(self, wanted: str) -> None:
+        read, _ = KINDS[wanted]
+        offer = {"id": 1, "gpu_name": "A100", "num_gpus": 1, "dph_base": 1.0}
+        for text in (json.dumps([offer]), json.dumps(offer | {"machine_id": 7})):
+            with pytest.raises(ParseError, match=rf"need {wanted}, got offers, as search offers"):
+                read(text)
+
+    def test_a_field_that_says_nothing_is_told_by_what_may_stand_there(self) -> None:
+        for said in (None, float("nan")):
+            with pytest.raises(InvalidDocument, match=r"got nothing \(null or NaN\)"):
+                read_charges(json.dumps([ROW | {"amount": said}]))
 
     @pytest.mark.parametrize("wanted", KINDS)
     def test_the_older_report_names_no_period(self, wanted: str) -> None:

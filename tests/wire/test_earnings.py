@@ -137,7 +137,7 @@ class TestRows:
             ({"day": "soon"}, "earnings[0].day: need a day, counted since 1970, got 'soon'"),
             ({"day": -1}, "earnings[0].day: need a day, counted since 1970, got -1"),
             ({"day": 10**7}, "earnings[0].day: need a day, counted since 1970, got 10000000"),
-            ({"sto_earn": None}, "earnings[0].sto_earn: need dollars, got None"),
+            ({"sto_earn": None}, "earnings[0].sto_earn: need dollars, got nothing (null or NaN)"),
             ({"gpu_earn": []}, "earnings[0].gpu_earn: need dollars, got []"),
             ({"sla_earn": True}, "earnings[0].sla_earn: need dollars, got True"),
         ],

@@ -99,7 +99,10 @@ class TestVolumes:
         [
             ({"id": None}, "volumes[0].id: need "),
             ({"machine_id": "7"}, "volumes[0].machine_id: need "),
-            ({"disk_space": None}, "volumes[0].disk_space: need GB of disk, got None"),
+            (
+                {"disk_space": None},
+                "volumes[0].disk_space: need GB of disk, got nothing (null or NaN)",
+            ),
             ({"disk_space": -1}, "volumes[0].disk_space: need GB from 0"),
             ({"storage_cost": -1}, "volumes[0].storage_cost: need dollars from 0"),
             ({"storage_total_cost": "x"}, "volumes[0].storage_total_cost: need dollars from 0"),

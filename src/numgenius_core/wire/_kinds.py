@@ -113,6 +113,9 @@ _OLDER: Final = RecordKind(
 )
 # An instance and an offer of disk have what an offer has, and more: offers are the last asked for.
 _KINDS: Final = (MACHINES, INSTANCES, EARNINGS, CHARGES, INVOICES, _OLDER, VOLUMES, OFFERS)
+_PRICED: Final = (OFFERS.word, INSTANCES.word)
+"""What may have the price of some GPUs; of few fields they cannot be told from each other."""
+_OF_A_PRICED_SLICE: Final = frozenset({"num_gpus", "dph_base"})
 _HOLDERS: Final = {
     "offers": OFFERS,
     "machines": MACHINES,
@@ -203,6 +206,8 @@ def refuse_record(value: object, name: str, wanted: RecordKind) -> None:
         return
     _refuse_own(value, name, wanted)
     kind = _is(value)
+    if kind is None and wanted.word not in _PRICED and value.keys() >= _OF_A_PRICED_SLICE:
+        kind = OFFERS
     if kind is not None and kind.word != wanted.word:
         raise _another(kind, name, wanted)
 

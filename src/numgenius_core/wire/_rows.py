@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_NOTHING = "nothing (null or NaN)"
+"""What came where a program wrote that it does not know: ``NaN`` is read as null."""
+
 
 def _read_only(value: Mapping[str, Any]) -> ReadOnly[str, Any]:
     return read_only_json(value, "reading.extra")
@@ -135,7 +138,8 @@ class Row:
         try:
             return hook(self.value.get(key))
         except RuleViolation as fault:
-            got = "none" if key not in self.value else fault.got
+            got = fault.got if self.value.get(key) is not None else _NOTHING
+            got = got if key in self.value else "none"
             self._faults.append(type(fault)(field_path(self._place, key), fault.need, got))
         except TypeError:  # of a hook that remembers answers, for a value that has no hash
             path = field_path(self._place, key)
