@@ -35,6 +35,7 @@ from numgenius_core.wire.reading import sample_path
 DOCS = Path(__file__).parents[1] / "docs"
 DATA = os.environ.get("NUMGENIUS_MARKET_DATA")
 needs_records = pytest.mark.skipif(DATA is None, reason="needs the real records")
+ROW_HEAD = ["id", "machine_id", "gpu_name", "num_gpus", "dph_base"]
 REASONS = [
     *("skipped", "repeated", "where", "not_rentable", "ends", "reservation", "disk"),
     *("disk_unknown", "not_verified", "external", "claim", "no_reserved_price"),
@@ -278,6 +279,25 @@ class TestWhatFits:
         assert capsys.readouterr().out == "No offer fits.\n3 of 3 left out: 3 not asked for\n"
         assert main(["quote", file, "--now", "2030-01-01T00:00Z"]) == 1
         assert "has ended" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("command", ["quote", "compare"])
+    def test_what_was_left_out_has_a_line_of_its_own(
+        self, command: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main([command, "--sample", "--where", "num_gpus>64"]) == 1
+        first, second = capsys.readouterr().out.splitlines()
+        assert (first, second[:17]) == ("No offer fits.", "66 of 66 left out")
+
+    @pytest.mark.parametrize("command", ["quote", "compare"])
+    @pytest.mark.parametrize("empty", ["[]", '{"offers": []}', ",".join(ROW_HEAD) + "\n"])
+    def test_a_file_without_an_offer_is_named(
+        self, command: str, empty: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "empty"
+        path.write_text(empty)
+        assert main([command, str(path)]) == 1
+        assert capsys.readouterr().out == f"There is no offer in {path}.\n"
+        assert ask(capsys, command, str(path), status=1)["read"] == 0
 
     @pytest.mark.parametrize(
         ("changes", "stay", "nearest"),

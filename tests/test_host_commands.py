@@ -503,6 +503,27 @@ class TestMaint:
         assert "--machine: need a machine of the file: 7, 8" in refused(capsys, *words, "9")
 
 
+class TestFilesOfNothing:
+    """A file that has no row is named, and leads to no table of nothing."""
+
+    @pytest.mark.parametrize("empty", ["[]", '{"machines": []}'])
+    def test_no_machine(
+        self, empty: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "machines.json"
+        path.write_text(empty)
+        assert main(["maint", str(path)]) == 1
+        assert capsys.readouterr().out == f"There is no machine in {path}.\n"
+        assert main(["maint", str(path), "--json"]) == 1
+        assert json.loads(capsys.readouterr().out)["machines"] == []
+
+    @pytest.mark.parametrize("empty", ["[]", '{"SpotPriceHistory": []}', "time,price\n"])
+    def test_no_price(self, empty: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        path = tmp_path / "prices"
+        path.write_text(empty)
+        assert "need a history of a price, got no row" in refused(capsys, "bid", str(path))
+
+
 class TestMachinesThatNoHostHas:
     """A row has a letter for each GPU: D, R, I or x. What cannot be is a slip in the file."""
 

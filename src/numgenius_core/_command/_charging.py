@@ -18,7 +18,7 @@ from numgenius_core._command._interruption import (
 )
 from numgenius_core._command._keeping import KeptSimulations
 from numgenius_core._command._plotting import save
-from numgenius_core._command._reading import read, share, source_of
+from numgenius_core._command._reading import name_of, read, share, source_of
 from numgenius_core._command._saying import write
 from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import PICO
@@ -210,7 +210,7 @@ def _seen(file: str) -> list[Observation]:
     rows = read_table(source_of(file), columns={name: name for name in _SEEN})
     found = []
     for number, row in enumerate(rows, 1):
-        where = f"{'standard input' if file == '-' else file}, row {number}"
+        where = f"{name_of(file)}, row {number}"
         try:
             cells = {name: Decimal(str(row[name])) for name in _SEEN}
             plain = all(cell.is_finite() and cell < _LONGEST_HOURS for cell in cells.values())

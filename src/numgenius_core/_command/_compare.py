@@ -57,11 +57,11 @@ def run(options: Namespace) -> dict[str, Any]:
     return _comparing.run(options)
 
 
-def show(result: dict[str, Any], _: Namespace) -> None:
+def show(result: dict[str, Any], options: Namespace) -> None:
     """Print the table."""
     from numgenius_core._command import _comparing
 
-    _comparing.show(result)
+    _comparing.show(result, options)
 
 
 def status(result: dict[str, Any]) -> int:

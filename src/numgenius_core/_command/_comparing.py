@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from numgenius_core._command._market import ask, days_left, stay_of, told
-from numgenius_core._command._quoting import counted, left_out_line
+from numgenius_core._command._quoting import counted, left_out_line, no_offer_line
 from numgenius_core._command._rows import WORDS
 from numgenius_core._command._table import print_line, print_table, width, widths
 from numgenius_core._command._texts import text_of
@@ -101,11 +101,10 @@ def _mode(one: ModeQuote) -> dict[str, Any]:
     }
 
 
-def show(result: dict[str, Any]) -> None:
+def show(result: dict[str, Any], options: Namespace) -> None:
     """Print the table, and what the columns of it mean."""
     if not result["offers"]:
-        print_line("No offer fits.")
-        print_line(left_out_line(result, all_of_them=True))
+        _show_none(result, options)
         return
     rows = []
     for row in result["offers"]:
@@ -146,6 +145,13 @@ def show(result: dict[str, Any]) -> None:
     if least["id"] not in {row["id"] for row in result["offers"]}:
         least_told = f"{least['id']}, {least['mode']}, {least['total']:,.2f}"
         print_line(f"cheapest of all: {least_told} (--sort cheapest)")
+
+
+def _show_none(result: dict[str, Any], options: Namespace) -> None:
+    """Say that no offer fits, and why."""
+    lines = [no_offer_line(result, options), left_out_line(result, all_of_them=True)]
+    for line in filter(None, lines):
+        print_line(line)
 
 
 def _dollars(one: dict[str, Any]) -> str:

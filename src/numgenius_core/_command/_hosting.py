@@ -11,7 +11,7 @@ from typing import Any, Final
 from numgenius_core._command._durations import parse_hours
 from numgenius_core._command._market import bid_of
 from numgenius_core._command._plotting import nothing_drawn, save
-from numgenius_core._command._reading import instant, read, source_of
+from numgenius_core._command._reading import instant, name_of, read, source_of
 from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core._terms import LOWEST_BID
@@ -102,8 +102,7 @@ def _series(options: Namespace) -> PriceSeries:
         ends = fault.path == "end" or fault.path.startswith("end of ")
         if end is None and ends:
             need = "a price that holds for some time (--until says how long the last one does)"
-            name = "standard input" if options.file == "-" else options.file
-            raise RuleViolation(name, need, "prices of a single moment") from None
+            raise RuleViolation(name_of(options.file), need, "prices of a single moment") from None
         if end is None or not (ends or fault.path.startswith("instants")):
             raise
         need = f"a time {fault.need.removeprefix('an instant ')}"
@@ -149,7 +148,7 @@ def plan_maintenance(options: Namespace) -> dict[str, Any]:
     now = now.replace(microsecond=0)
     seconds = parse_hours(options.hours)
     machines = read_machines(source_of(options.file)).rows
-    _check_machines(machines, "standard input" if options.file == "-" else options.file)
+    _check_machines(machines, name_of(options.file))
     if options.machine is not None:
         ids = [one.machine.id for one in machines]
         machines = tuple(one for one in machines if one.machine.id == options.machine)

@@ -62,11 +62,15 @@ def run(options: Namespace) -> dict[str, Any]:
     return _hosting.plan_maintenance(options)
 
 
-def show(result: dict[str, Any], _: Namespace) -> None:
+def show(result: dict[str, Any], options: Namespace) -> None:
     """Print a line for each machine, and what to do before."""
+    from numgenius_core._command._reading import name_of
     from numgenius_core._command._table import print_line, print_table
     from numgenius_core._command._texts import instant_text
 
+    if not result["machines"]:
+        print_line(f"There is no machine in {name_of(options.file)}.")
+        return
     rolls = any(_rolls(one) for one in result["machines"])
     rows = [
         (
@@ -92,6 +96,11 @@ def show(result: dict[str, Any], _: Namespace) -> None:
         print_line("?: in use, and nobody knows until when: the file does not say it.")
     if None in clients:
         print_line("? rented: the file does not say whether it is in use (gpu_occupancy).")
+
+
+def status(result: dict[str, Any]) -> int:
+    """Return 1 if there is no machine to say it of."""
+    return 0 if result["machines"] else 1
 
 
 def _rolls(one: dict[str, Any]) -> bool:

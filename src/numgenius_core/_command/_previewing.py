@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from numgenius_core._command._durations import parse_days
-from numgenius_core._command._reading import instant, read, share, source_of
+from numgenius_core._command._reading import instant, name_of, read, share, source_of
 from numgenius_core._command._table import print_line, print_table
 from numgenius_core._command._texts import instant_text, text_of
 from numgenius_core._json.packings import bytes_of
@@ -76,7 +76,7 @@ def run(options: Namespace) -> dict[str, Any]:
 
 def _market(file: str) -> Market:
     """Read a market document; a fault names the file and says what it is instead."""
-    name, need = "standard input" if file == "-" else file, "a market document"
+    name, need = name_of(file), "a market document"
     text = bytes_of(source_of(file), name)
     if not text.strip():
         raise RuleViolation(name, need, "an empty file")

@@ -9,6 +9,7 @@ from decimal import ROUND_UP, Decimal
 from typing import Any, Final, NamedTuple
 
 from numgenius_core._command._market import Asked, Stay, ask, days_left, stay_of, told
+from numgenius_core._command._reading import name_of
 from numgenius_core._command._rows import (
     COLUMNS,
     DEFAULT,
@@ -217,6 +218,13 @@ def left_out_line(result: dict[str, Any], *, all_of_them: bool) -> str:
     return f"{sum(counts.values()):,} of {result['read']:,} left out: {told}{shown}"
 
 
+def no_offer_line(result: dict[str, Any], options: Namespace) -> str:
+    """Return the line that says that no offer fits, or that the file has none."""
+    if result["read"]:
+        return "No offer fits."
+    return f"There is no offer in {name_of(options.file)}."
+
+
 def _nearest_line(near: dict[str, Any]) -> str:
     lacks = []
     for why in near["why_not"]:
@@ -246,7 +254,7 @@ def show(result: dict[str, Any], options: Namespace) -> None:
         chosen = options.columns is not None
         head, cells, left, gap = fitted(rows, names, all_of_them=chosen, lacking=_lacking(options))
         print_table(head, cells, left=left, gap=gap)
-    lines = [] if result["fitting"] else ["No offer fits."]
+    lines = [] if result["fitting"] else [no_offer_line(result, options)]
     lines += filter(None, [left_out_line(result, all_of_them=options.all)])
     if result["nearest"] is not None:
         lines.append(_nearest_line(result["nearest"]))

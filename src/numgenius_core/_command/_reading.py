@@ -52,6 +52,11 @@ def source_of(file: str) -> os.PathLike[str] | BinaryIO:
     return sys.stdin.buffer
 
 
+def name_of(file: str) -> str:
+    """Return what messages call a file; ``-`` is standard input."""
+    return "standard input" if file == "-" else file
+
+
 def instant(text: str, option: str) -> datetime:
     """Read a time with an offset, whose fraction of a second is cut off, or a date of UTC."""
     from numgenius_core.intervals import floor_second, parse_instant

@@ -36,6 +36,7 @@ from numgenius_core.wire._moments import moment_in
 from numgenius_core.wire._sources import Naive, records
 
 _ROWS: Final = RecordKind("rows", "", "", ("rows",), lambda _: False)
+_HISTORY: Final = "a history of a price"
 _AWS: Final = "SpotPriceHistory"
 _TIMES: Final = (
     "Timestamp",
@@ -163,7 +164,11 @@ def _json_rows(text: str, name: str) -> Iterator[dict[str, Any]]:
             raise ParseError(raw.place, "a row (a JSON object)", shown(value))
         holds = raw.alone or _AWS in value
         held = [each for each in value.values() if holds and isinstance(each, list)]
-        if len(held) == 1 and held[0] and all(isinstance(row, dict) for row in held[0]):
+        if (
+            len(held) == 1
+            and (held[0] or _AWS in value)
+            and all(isinstance(row, dict) for row in held[0])
+        ):
             yield from held[0]
         else:
             yield value
@@ -217,6 +222,8 @@ def price_changes(
     if text.lstrip()[:1] in ("[", "{"):
         rows = list(_json_rows(text, name))
         there = tuple(dict.fromkeys(key for row in rows for key in row))
+        if not rows:
+            raise ParseError(name, _HISTORY, "no row")
     else:
         wanted = {*_TIMES, *_PRICES, *_KEYS, *(word for word in (time, price) if word)}
         table = _table(text, name, wanted, header)
@@ -241,7 +248,7 @@ def price_changes(
     if faults:
         raise InvalidDocument(name, faults)
     if not found:
-        raise ParseError(name, "a history of a price", "no row")
+        raise ParseError(name, _HISTORY, "no row")
     return {key: tuple(sorted(series.items())) for key, series in found.items()}
 
 
