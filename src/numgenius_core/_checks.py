@@ -10,7 +10,7 @@ from abc import ABCMeta
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeGuard, TypeVar
 
 from attrs import has
 
@@ -29,6 +29,7 @@ MAX_DIGITS: Final = 300
 KT = TypeVar("KT")
 VT = TypeVar("VT")
 _CONTAINERS: Final = frozenset({dict, list})
+_TEXTS: Final = (str, bytes, bytearray)
 _TOO_LONG: Final = 10**MAX_DIGITS
 
 
@@ -173,15 +174,26 @@ def plain_instant(value: datetime, path: str = "instant") -> datetime:
         raise RuleViolation(path, "a datetime with a time zone", shown(value)) from None
 
 
+def is_series(value: object) -> TypeGuard[Iterable[Any]]:
+    """Return whether something is a series of values.
+
+    A text is none, though Python goes over its characters: "12" would be the two values 1 and 2.
+    """
+    return isinstance(value, Iterable) and not isinstance(value, _TEXTS)
+
+
 def as_tuple(values: Iterable[_T], path: str) -> tuple[_T, ...]:
     """Return values as a tuple.
 
     Raises:
         WrongType: They are no series.
     """
-    if not isinstance(values, Iterable):
+    if not is_series(values):
         name = getattr(type(values), "_series", None)  # of what was read, where its values stand
-        need = "a series of values" + ("" if name is None else f" (give its .{name})")
+        hint = "" if name is None else f" (give its .{name})"
+        if isinstance(values, _TEXTS):
+            hint = ", such as a list: a text is one value"
+        need = f"a series of values{hint}"
         raise WrongType(path, need, shown(values))
     return tuple(values)
 

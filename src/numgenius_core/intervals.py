@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
-from numgenius_core._checks import as_tuple, check_kind, in_utc, plain_instant, utc
+from numgenius_core._checks import as_tuple, check_kind, in_utc, is_series, plain_instant, utc
 from numgenius_core._numbers import as_int
 from numgenius_core.errors import ParseError, RuleViolation, WrongType, shown
 from numgenius_core.units import SECONDS_PER_DAY
@@ -368,7 +368,7 @@ class Interval:
             WrongType: Something among ``instants`` is no ``datetime``.
             RuleViolation: One has no time zone or a fraction of a second.
         """
-        if not isinstance(instants, Iterable):
+        if not is_series(instants):
             raise WrongType("instants", "a series of datetimes", shown(instants))
         cuts = sorted({at for at in map(utc, instants) if self.start < at < self.end})
         edges = [self.start, *cuts, self.end]

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, final, overload
 
 from attrs.exceptions import FrozenInstanceError
 
+from numgenius_core._checks import is_series
 from numgenius_core._numbers import (
     FROM_FLOAT,
     PICO,
@@ -164,7 +165,7 @@ class Money:
         Raises:
             WrongType: Something among ``amounts`` is no ``Money``.
         """
-        if not isinstance(amounts, Iterable):
+        if not is_series(amounts):
             raise WrongType("amounts", "a series of Money", shown(amounts))
         try:
             return money_of(sum(map(_TICKS, amounts)))  # checked by what it lacks, not one by one
@@ -219,7 +220,7 @@ class Money:
             WrongType: Weights that are no whole numbers.
             RuleViolation: No weights, a negative one, or all of them zero.
         """
-        if not isinstance(weights, Iterable):
+        if not is_series(weights):
             raise WrongType("weights", "a series of whole numbers", shown(weights))
         shares = [whole_number(w, f"weights[{i}]") for i, w in enumerate(weights)]
         if not (total := sum(shares)):

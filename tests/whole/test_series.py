@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 import polars as pl
@@ -13,13 +15,24 @@ import pytest
 import document_values as known
 import refusals
 from house import FACES, load
+from numgenius_core.bids import BidBook
 from numgenius_core.errors import WrongType
 from numgenius_core.intervals import Interval
+from numgenius_core.maintenance import Weights
 from numgenius_core.market import commands as c
-from numgenius_core.planning import PriceSeries
+from numgenius_core.money import Money
+from numgenius_core.planning import MarketSeries, PriceSeries
 from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.search import parse
-from numgenius_core.whatif import Exponential, PerKwh, Power, Request, Scenario, Trace
+from numgenius_core.whatif import (
+    Exponential,
+    Observed,
+    PerKwh,
+    Power,
+    Request,
+    Scenario,
+    Trace,
+)
 from numgenius_core.wire import read_machines, read_sample
 
 HOUR: Final = timedelta(hours=1)
@@ -116,6 +129,8 @@ NEEDED: Final = [
     if parameter_of(*map(str, each.values)).default is inspect.Parameter.empty
 ]
 """What cannot be left out, so ``None`` is no series."""
+NO_TEXTS: Final = [each for each in CASES if each.values[1] != "results"]
+"""What takes no text: the one result of a frame that is asked for may be given as it is."""
 READ: Final = [
     each
     for each in CASES
@@ -153,6 +168,36 @@ class TestNoSeries:
     )
     def test_none_is_refused(self, name: str, parameter: str) -> None:
         assert refused(name, parameter, None).got == "None"
+
+    @pytest.mark.parametrize(("name", "parameter"), NO_TEXTS)
+    @pytest.mark.parametrize("bad", ["12", "", b"12"], ids=["text", "empty", "bytes"])
+    def test_a_text_is_no_series_of_its_characters(
+        self, name: str, parameter: str, bad: object
+    ) -> None:
+        found = refused(name, parameter, bad)
+        assert not re.search(r"\[\d\]", found.path)  # of the text, not of a character in it
+        assert found.got == repr(bad)
+
+    @pytest.mark.parametrize("bad", ["12", "", b"12"], ids=["text", "empty", "bytes"])
+    def test_nor_where_a_method_takes_a_series(self, bad: Any) -> None:
+        methods: list[Callable[[Any], object]] = [
+            Money.sum,
+            Money(1).allocate,
+            Interval(NOW, NOW + HOUR).split,
+            PriceSeries.of,
+            MarketSeries.of,
+            partial(BidBook.replay, gpus=8),
+            Weights().loss,
+            parse("").filter,
+            Observed,
+            Trace,
+            lambda series: c.Defragment(by="hanna", machine=1, movable=series),
+        ]
+        for method in methods:
+            with pytest.raises(WrongType) as fault:
+                method(bad)
+            assert not re.search(r"\[\d\]", fault.value.path), method
+            assert fault.value.got == repr(bad)
 
     @pytest.mark.parametrize(("name", "parameter"), READ)
     def test_a_reading_says_where_its_values_are(self, name: str, parameter: str) -> None:

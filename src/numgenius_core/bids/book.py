@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Self
 
-from numgenius_core._checks import MAX_GPUS, check_kind
+from numgenius_core._checks import MAX_GPUS, check_kind, is_series
 from numgenius_core._numbers import as_int, whole_number
 from numgenius_core._terms import NO_FLOOR
 from numgenius_core.bids._contests import claim_of
@@ -90,7 +90,8 @@ class BidBook:
         True
         """
         book = cls(gpus, floor)
-        check_kind(events, Iterable, "events")
+        if not is_series(events):
+            raise WrongType("events", "events of a book", shown(events))
         for event in events:
             book.apply(event)
         return book

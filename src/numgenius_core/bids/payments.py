@@ -25,7 +25,7 @@ from typing import Protocol, runtime_checkable
 
 from attrs import field, frozen
 
-from numgenius_core._checks import ReadOnly, as_tuple, read_only
+from numgenius_core._checks import ReadOnly, as_tuple, is_series, read_only
 from numgenius_core._terms import NO_FLOOR
 from numgenius_core.bids.auction import (
     Optimum,
@@ -327,7 +327,7 @@ def uniform_price(auction: Auction) -> AuctionResult:
 
 
 def _check_ids(ids: object) -> None:
-    if isinstance(ids, (str, bytes)) or not isinstance(ids, Collection):
+    if not (is_series(ids) and isinstance(ids, Collection)):
         raise WrongType("ids", "a collection of contracts", shown(ids))
 
 

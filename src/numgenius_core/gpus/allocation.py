@@ -23,7 +23,7 @@ from typing import Final
 
 from attrs import frozen
 
-from numgenius_core._checks import MAX_GPUS, check_kind, check_min_gpu
+from numgenius_core._checks import MAX_GPUS, check_kind, check_min_gpu, is_series
 from numgenius_core._numbers import as_int, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.gpus.slicing import blocks
@@ -216,7 +216,7 @@ def pack(
     >>> pack(8, 1, free=0b1111_0110, sizes=[1, 4])
     (Block(start=1, size=1), Block(start=4, size=4))
     """
-    if isinstance(sizes, (int, str, bytes)) or not isinstance(sizes, Sequence):
+    if not (is_series(sizes) and isinstance(sizes, Sequence)):
         raise WrongType("sizes", "a sequence of whole numbers", shown(sizes))
     gpus, min_gpu = check_machine(gpus, min_gpu)
     left, wanted = check_free(free, gpus), tuple(map(as_int, sizes))

@@ -23,7 +23,7 @@ from operator import attrgetter, or_
 
 from attrs import evolve, field, frozen
 
-from numgenius_core._checks import check_id, check_kind
+from numgenius_core._checks import check_id, check_kind, is_series
 from numgenius_core._numbers import as_int, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.gpus._moves import (
@@ -208,7 +208,7 @@ def _machine(
     """Return what can move where, all arguments checked."""
     if not isinstance(held, Mapping):
         raise WrongType("held", "a mapping of contracts to blocks", shown(held))
-    if isinstance(movable, (str, bytes)) or not isinstance(movable, Collection):
+    if not (is_series(movable) and isinstance(movable, Collection)):
         raise WrongType("movable", "a collection of contracts", shown(movable))
     held = {ContractId(check_id(contract, "held")): block for contract, block in held.items()}
     taken = _taken(gpus, held)

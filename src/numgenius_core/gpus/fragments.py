@@ -20,7 +20,7 @@ from typing import Final
 
 from attrs import frozen
 
-from numgenius_core._checks import MAX_GPUS, check_kind
+from numgenius_core._checks import MAX_GPUS, check_kind, is_series
 from numgenius_core._numbers import round_half_even, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.gpus.allocation import blocks_by_size, check_free, check_machine
@@ -127,7 +127,7 @@ def fragmentation(machines: Iterable[FreeGpus], demand: Mapping[int, int]) -> Fr
     total = free = largest = stranded = 0
     unusable = dict.fromkeys(weights, 0)
     missed = dict.fromkeys(weights, 0)  # price steps per hour
-    if not isinstance(machines, Iterable):
+    if not is_series(machines):
         raise WrongType("machines", "the free GPUs of machines", shown(machines))
     for i, machine in enumerate(machines):
         check_kind(machine, FreeGpus, f"machines[{i}]")

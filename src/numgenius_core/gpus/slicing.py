@@ -25,7 +25,7 @@ from typing import Final, NoReturn
 
 from attrs import field, frozen
 
-from numgenius_core._checks import MAX_GPUS, check_min_gpu
+from numgenius_core._checks import MAX_GPUS, check_min_gpu, is_series
 from numgenius_core._numbers import as_int, whole_number
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.offer import Block, GpuSet
@@ -141,7 +141,7 @@ def gpu_set(slots: Iterable[int], gpus: int) -> GpuSet:
 
 def _gpu_set(slots: object, gpus: int, path: str, need: str) -> GpuSet:
     gpus = whole_number(gpus, "gpus", 1, MAX_GPUS)
-    if isinstance(slots, (int, str, bytes)) or not isinstance(slots, Iterable):
+    if not is_series(slots):
         raise WrongType(path, need, shown(slots))
     found: GpuSet = 0
     for slot in slots:
@@ -278,7 +278,7 @@ def infer_min_gpu(
     >>> [(e.gpus, e.min_gpu) for e in infer_min_gpu([2, 4, 6, 8, 10]) if e.complete]
     [(10, 6)]
     """
-    if isinstance(sizes, (int, str, bytes)) or not isinstance(sizes, Iterable):
+    if not is_series(sizes):
         raise WrongType("sizes", "whole numbers", shown(sizes))
     seen = Counter(whole_number(s, f"sizes[{i}]", 1, MAX_GPUS) for i, s in enumerate(sizes))
     if not seen:

@@ -27,7 +27,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from numgenius_core._checks import as_tuple, check_kind, other_kind, told
+from numgenius_core._checks import as_tuple, check_kind, is_series, other_kind, told
 from numgenius_core.errors import (
     IllegalMove,
     NumgeniusError,
@@ -301,7 +301,7 @@ def replay(
     start = Market() if market is None else market
     check_kind(start, Market, "market")
     check_archives(archive, volumes)
-    if not isinstance(events, Iterable):
+    if not is_series(events):
         raise WrongType("events", "events of a market", shown(events))
     return replay_from(start, events, archive, volumes, place="events[{}]", first=0)
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Final, Union, get_args, get_origin, get_type_h
 
 from attrs import fields, frozen, has
 
-from numgenius_core._checks import check_id, check_kind, check_text
+from numgenius_core._checks import check_id, check_kind, check_text, is_series
 from numgenius_core._numbers import fraction, plain_duration
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
@@ -55,7 +55,7 @@ def series(check: Check, name: str) -> Check:
     """Return the check of any number of values, which it returns as a tuple."""
 
     def check_all(values: Any, path: str) -> tuple[Any, ...]:
-        if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
+        if not is_series(values):
             raise WrongType(path, f"a series of {name}", shown(values))
         known = []
         for index, each in enumerate(tuple(values)):

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from numgenius_core._checks import as_tuple, check_kind, utc
+from numgenius_core._checks import as_tuple, check_kind, is_series, utc
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import MachineId
 from numgenius_core.offer import Offer
@@ -97,7 +97,7 @@ def parts(snapshot: object, path: str) -> tuple[datetime, Iterable[Offer]]:
     """Return the time and the offers of a snapshot, as it is given."""
     if isinstance(snapshot, tuple) and len(snapshot) == 2:
         at, offers = snapshot
-        if isinstance(offers, str | bytes) or not isinstance(offers, Iterable):
+        if not is_series(offers):
             raise WrongType(path, "a time and the offers of that time", shown(offers))
     else:
         at, offers = getattr(snapshot, "at", snapshot), getattr(snapshot, "offers", None)
@@ -126,8 +126,8 @@ def files(source: object) -> list[Path]:
 
 
 def check_series(snapshots: object) -> None:
-    """Refuse what is no series of snapshots; a text is one of letters."""
-    if isinstance(snapshots, str | bytes) or not isinstance(snapshots, Iterable):
+    """Refuse what is no series of snapshots."""
+    if not is_series(snapshots):
         need = "readings, or pairs of a time and its offers"
         raise WrongType("snapshots", need, shown(snapshots))
 

@@ -27,7 +27,7 @@ from typing import Final
 from attrs import field, frozen
 
 from numgenius_core._accrual import discounted
-from numgenius_core._checks import check_kind
+from numgenius_core._checks import check_kind, is_series
 from numgenius_core._numbers import (
     LONGEST_SHARE,
     exact_number,
@@ -308,7 +308,7 @@ def _by_months(table: Mapping[Amount, Amount], path: str) -> tuple[_Pair, ...]:
 def _table(pairs: object, path: str) -> tuple[tuple[Fraction, Fraction], ...]:
     """Return ``(months, discount)`` pairs checked: months ascend, discounts do not fall."""
     need = "pairs of months and a discount"
-    if isinstance(pairs, str | bytes | Mapping) or not isinstance(pairs, Iterable):
+    if isinstance(pairs, Mapping) or not is_series(pairs):
         raise WrongType(path, need, shown(pairs))
     rows = []
     for index, pair in enumerate(pairs):

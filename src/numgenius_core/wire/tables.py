@@ -17,7 +17,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from numgenius_core._checks import check_kind
+from numgenius_core._checks import check_kind, is_series
 from numgenius_core._json import file_name
 from numgenius_core._json.packings import Source, name_of, text_of
 from numgenius_core._json.tables import Table, require, table_of
@@ -114,8 +114,8 @@ def shown_cell(cell: object) -> str:
 
 
 def _names(given: object, path: str) -> tuple[str, ...]:
-    """Return names of columns, refusing what is none; a text would be one for each letter."""
-    if isinstance(given, str) or not isinstance(given, Iterable):
+    """Return names of columns, refusing what is none."""
+    if not is_series(given):
         raise WrongType(path, "a series of names of columns", shown(given))
     names = tuple(given)
     for index, name in enumerate(names):
