@@ -239,6 +239,23 @@ class TestBid:
         (one,) = answer(capsys, "bid", str(path), "--series", "b")["bids"]
         assert (one["bid"], one["availability"]) == ("0.30", 1.0)
 
+    def test_offers_of_a_tracker_are_not_one(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        path = tmp_path / "market.csv"
+        path.write_text(
+            "collected_at,offer_id,machine_id,gpu_name,min_bid\n"
+            "2026-06-16T12:00:00Z,1,1,A100,0.5\n2026-06-16T12:00:00Z,2,2,A100,0.9\n"
+            "2026-06-16T13:00:00Z,1,1,A100,0.6\n2026-06-16T13:00:00Z,3,3,A100,0.8\n"
+        )
+        said = refused(capsys, "bid", str(path))
+        assert said.endswith("got prices of a single moment of 3\n")
+        until = ("--until", "2026-06-16T14:00Z")
+        said = refused(capsys, "bid", str(path), *until)
+        assert "--series: need one of '1', '2', '3', got several (one for each zone, " in said
+        found = answer(capsys, "bid", str(path), *until, "--series", "1")["bids"]
+        assert [one["bid"] for one in found] == ["0.50", "0.60"]
+
     def test_times_without_offsets_are_told_the_option(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path
     ) -> None:

@@ -60,6 +60,36 @@ class TestHistories:
         zones = read_price_series(json.dumps(rows), by=["AvailabilityZone"])
         assert [len(series.prices) for series in zones.values()] == [3, 2]
 
+    @pytest.mark.parametrize("thing", ["offer_id", "machine_id", "gpu_name", "num_gpus"])
+    def test_what_a_row_is_about_tells_series_apart(self, thing: str) -> None:
+        text = f"collected_at,{thing},min_bid\n" + "".join(
+            f"2026-03-01T{hour}:00:00Z,{value},{price}\n"
+            for hour, value, price in ((12, 1, "0.5"), (12, 2, "0.9"), (13, 1, "0.6"), (13, 2, 1))
+        )
+        found = read_price_series(text)
+        assert [str(price) for price in found["1"].prices] == ["0.50", "0.60"]
+        assert list(found) == ["1", "2"]
+        alone = text.replace(",2,", ",1,")  # of one thing it is the series that it was
+        assert list(read_price_series(alone)) == [""]
+
+    def test_what_says_no_more_is_in_no_name(self) -> None:
+        head = "collected_at,region,gpu_name,machine_id,offer_id,num_gpus,min_bid\n"
+        rows = [
+            f"2026-03-01T{hour}:00:00Z,{region},{model},{machine},{offer},{size},0.5\n"
+            for hour in (12, 13)
+            for region, model, machine, offer, size in (
+                ("eu", "A100", 7, 71, 1),
+                ("eu", "A100", 7, 72, 2),
+                ("eu", "A100", 9, 91, 1),
+                ("us", "H100", 8, 81, 1),
+            )
+        ]
+        text = head + "".join(rows)
+        assert list(read_price_series(text)) == ["eu 71", "eu 72", "eu 91", "us 81"]
+        bare = text.replace("offer_id", "other")
+        assert list(read_price_series(bare)) == ["eu 7 1", "eu 7 2", "eu 9 1", "us 8 1"]
+        assert list(read_price_series(text, by=["machine_id"])) == ["7", "8", "9"]
+
     def test_columns_of_ones_own(self) -> None:
         text = "when;dollars\n2026-03-01 12:00;0,30\n2026-03-01 13:30;0,25\n"
         with pytest.raises(ParseError, match=r"a column of the time .*a table of when, dollars"):

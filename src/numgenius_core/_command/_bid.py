@@ -19,6 +19,7 @@ they would have been paused.
 
 The file has a column of times and one of prices, dollars an hour for the whole instance: the
 lowest bid that ran. A bid runs whenever it is at least the price, and pays itself (not the price).
+A file of several zones, products, offers, machines or models has a series for each.
 """
 MORE = """\
 examples:

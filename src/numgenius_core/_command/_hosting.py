@@ -102,7 +102,9 @@ def _series(options: Namespace) -> PriceSeries:
         ends = fault.path == "end" or fault.path.startswith("end of ")
         if end is None and ends:
             need = "a price that holds for some time (--until says how long the last one does)"
-            raise RuleViolation(name_of(options.file), need, "prices of a single moment") from None
+            whose = fault.path.removeprefix("end")  # of which series, where there are several
+            got = f"prices of a single moment{whose}"
+            raise RuleViolation(name_of(options.file), need, got) from None
         if end is None or not (ends or fault.path.startswith("instants")):
             raise
         need = f"a time {fault.need.removeprefix('an instant ')}"
@@ -114,7 +116,8 @@ def _series(options: Namespace) -> PriceSeries:
             raise RuleViolation("--series", "none, as the file has a single one", options.series)
         names = ", ".join(repr(name) for name in list(found)[:_MOST_NAMED])
         more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-        got = "several" if options.series is None else repr(options.series)
+        several = "several (one for each zone, product, offer, machine or model)"
+        got = several if options.series is None else repr(options.series)
         raise RuleViolation("--series", f"one of {names}{more}", got)
     return found[options.series]
 

@@ -31,14 +31,16 @@ def read_price_series(
 
     Read is what AWS's client prints of spot prices (``describe-spot-price-history``), and any table
     or JSON list that has a column of times and one of prices. A file of several zones, instance
-    types or products has a series for each.
+    types or products has a series for each, and so has one of several offers (``offer_id``),
+    machines (``machine_id``), models (``gpu_name``) or sizes (``num_gpus``).
 
     Args:
         source: A ``Path``, the history as text or bytes, or a binary stream.
         time: The column of the times; by default one of the names that histories have.
         price: The column of the prices, dollars per hour; by default likewise.
         by: Columns whose values tell one series from another; by default those of a zone, an
-            instance type and a product, as far as they vary.
+            instance type and a product, as far as they vary, and of an offer, a machine, a model
+            and its number, as far as they tell more apart.
         naive: ``"utc"`` takes times without an offset as UTC.
         header: The names of the columns, of a table that has no row of them.
         end: When the last prices cease to hold; by default at the last change of the whole file.

@@ -6,13 +6,14 @@ Rule (AWS, as its client prints it): ``describe-spot-price-history`` gives
 its zone. Other histories are tables of a time and a price.
 
 Our readings: where two prices of one series begin in one second, nobody can say which came last,
-and the dearer holds: a bid that runs at it would have run at the other as well.
+and the dearer holds: a bid that runs at it would have run at the other as well. Prices of two
+offers, machines or models, or of two sizes, are no prices of one thing.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -69,6 +70,8 @@ _KEYS: Final = (
     "product_description",
     "product",
 )
+_THINGS: Final = ("offer_id", "machine_id", "gpu_name", "num_gpus")
+"""What a row of a tracker of markets is about, the narrowest first."""
 
 
 def read_table(
@@ -201,7 +204,7 @@ def price_changes(
         time: The column of the times; by default one that histories have.
         price: The column of the prices, dollars per hour; by default one that histories have.
         by: Columns whose values tell one series from another; by default those of a zone, an
-            instance type and a product.
+            instance type, a product, an offer, a machine, a model and its number.
         naive: ``"utc"`` takes times without an offset as UTC.
         header: The names of the columns, of a table that has no row of them.
 
@@ -225,15 +228,17 @@ def price_changes(
         if not rows:
             raise ParseError(name, _HISTORY, "no row")
     else:
-        wanted = {*_TIMES, *_PRICES, *_KEYS, *(word for word in (time, price) if word)}
+        wanted = {*_TIMES, *_PRICES, *_KEYS, *_THINGS, *(word for word in (time, price) if word)}
         table = _table(text, name, wanted, header)
         rows, there = list(_rows(table, {})), table.header
         comma = table.separator != "," and decimal_comma(table, {*_PRICES, price or ""})
     when = _column(there, time, _TIMES, "the time", name)
     what = _column(there, price, _PRICES, "the price", name)
-    keys = [key for key in _KEYS if key in there] if by is None else list(_names(by, "by"))
-    require(Table("", name, ",", there), keys)
-    varying = [key for key in keys if len({str(row.get(key)) for row in rows}) > 1 or by]
+    if by is None:
+        varying = _telling_apart(rows, there)
+    else:
+        varying = list(_names(by, "by"))
+        require(Table("", name, ",", there), varying)
     found: defaultdict[str, dict[datetime, PerHour]] = defaultdict(dict)
     faults: list[RuleViolation] = []
     for number, row in enumerate(rows, 1):
@@ -250,6 +255,22 @@ def price_changes(
     if not found:
         raise ParseError(name, _HISTORY, "no row")
     return {key: tuple(sorted(series.items())) for key, series in found.items()}
+
+
+def _telling_apart(rows: Sequence[Mapping[str, Any]], there: Collection[str]) -> list[str]:
+    """Return the columns that tell one series from another, as far as they vary.
+
+    Of what a row is about only what says more: an offer is of one machine and one model.
+    """
+
+    def count(columns: Sequence[str]) -> int:
+        return len({tuple(str(row.get(column)) for column in columns) for row in rows})
+
+    found = [key for key in _KEYS if key in there and count([key]) > 1]
+    for thing in _THINGS:
+        if thing in there and count([*found, thing]) > count(found):
+            found.append(thing)
+    return found
 
 
 def _column(
