@@ -101,10 +101,10 @@ def other_kind(value: object, kinds: Collection[type], path: str, need: str) -> 
     return WrongType(path, f"{need} itself", got)
 
 
-def check_callable(value: object, path: str) -> None:
+def check_callable(value: object, path: str, need: str = "a function") -> None:
     """Refuse what is no function where one may be given, or ``None``."""
     if value is not None and not callable(value):
-        raise WrongType(path, "a function", shown(value))
+        raise WrongType(path, need, shown(value))
 
 
 def _is_closed(kind: type) -> bool:

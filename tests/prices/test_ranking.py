@@ -36,6 +36,7 @@ from numgenius_core.prices import (
     compare_modes,
     rank_offers,
 )
+from numgenius_core.search import parse
 from numgenius_core.sla import Promise
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -308,6 +309,27 @@ class TestWhatFitsAndWhatDoesNot:
         asked = {"offers": [], "duration": HOUR, "now": NOW, **changes}
         with pytest.raises(RuleViolation, match=f"^{need}"):
             rank_offers(asked.pop("offers"), asked.pop("duration"), **asked)
+
+
+class TestWhere:
+    """Which offers to look at is a function of an offer, as a query has one."""
+
+    @pytest.mark.parametrize("wrong", [parse("num_gpus=4"), "num_gpus=4", 4, True])
+    @pytest.mark.parametrize("ask", [rank_offers, compare_modes])
+    def test_what_is_no_function(self, ask: Any, wrong: object) -> None:
+        need = "where: need a function of an offer, such as query.matches, got "
+        for more in ({}, {"target": "0.9"}):
+            for offers in ([OFFER], []):
+                with pytest.raises(WrongType) as fault:
+                    ask(offers, HOUR, now=NOW, where=wrong, **more)
+                assert str(fault.value).startswith(need)
+
+    @pytest.mark.parametrize("ask", [rank_offers, compare_modes])
+    def test_a_query_has_one(self, ask: Any) -> None:
+        none = ask([OFFER], HOUR, now=NOW, where=parse("num_gpus>64").matches)
+        assert not none.to_dicts()
+        every = ask([OFFER], HOUR, now=NOW, where=parse("num_gpus<65").matches)
+        assert len(every.to_dicts()) == 1
 
 
 class TestARankingIsAResultLikeOthers:

@@ -28,7 +28,7 @@ from numgenius_core.errors import RuleViolation, brief
 from numgenius_core.money import Money
 from numgenius_core.offer import Offer
 from numgenius_core.prices.quotes import Quote, QuotePart, about, quote, title_of
-from numgenius_core.prices.ranking import NotRented, Ranking, claims, rank_offers
+from numgenius_core.prices.ranking import NotRented, Ranking, check_where, claims, rank_offers
 from numgenius_core.units import SECONDS_PER_MONTH, Amount, Cell, Exact
 
 if TYPE_CHECKING:
@@ -212,6 +212,7 @@ def compare_modes(
     9000241: 2 × RTX 5090       266.69      263.35         +0.08           185.42
     9000031: 2 × RTX 5090       294.19      294.19             –           213.31
     """
+    check_where(where)  # before a target wraps it
     market = as_tuple(offers, "offers")
     asked = None if target is None else reliability_of(target, "target")
     seen = where if asked is None else _claiming(asked, where)

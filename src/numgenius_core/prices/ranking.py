@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from attrs import field, frozen
 
-from numgenius_core._checks import as_tuple, check_kind, utc
+from numgenius_core._checks import as_tuple, check_callable, check_kind, utc
 from numgenius_core._tables import Tabular, numbers
 from numgenius_core._terms import HIGHEST_BID, LOWEST_BID, Mode, Verification, reliability_of
 from numgenius_core.errors import RuleViolation, brief
@@ -356,6 +356,11 @@ def _prepaid(
     return _Prepaid(months_of(months), schedule)
 
 
+def check_where(where: object) -> None:
+    """Refuse what is no function: a query does not know the disk and the instant by itself."""
+    check_callable(where, "where", "a function of an offer, such as query.matches")
+
+
 def rank_offers(
     offers: Iterable[Offer],
     duration: timedelta,
@@ -390,12 +395,14 @@ def rank_offers(
         schedule: Of reservations, how the discount grows; each offer's curve if left out.
         target: The uptime that hosts are to keep, on demand only; what claims less is left out.
         sla: What a promise costs; our schedules if left out.
-        where: Which offers to look at; the others are left out as ``WHERE``.
+        where: Which offers to look at, by a function of an offer, such as the ``matches`` of a
+            :class:`~numgenius_core.search.Query`; the others are left out as ``WHERE``.
         verified: Only offers of verified machines, and those of which their source does not say.
         external: Also offers of other markets that this one shows.
 
     Raises:
-        WrongType: Something among ``offers`` is no ``Offer``, ``now`` no datetime.
+        WrongType: Something among ``offers`` is no ``Offer``, ``now`` no datetime, ``where`` no
+            function.
         RuleViolation: As for :func:`numgenius_core.prices.quote`, whatever offers there are.
 
     >>> from datetime import UTC, datetime, timedelta
@@ -409,6 +416,7 @@ def rank_offers(
     >>> {reason.value: count for reason, count in ranking.counts().items() if count}
     {'not_rentable': 5, 'ends': 12, 'disk': 17, 'not_verified': 16}
     """
+    check_where(where)
     seconds = check_stay(duration, mode, bid, months, schedule, target, sla)
     disk_mb = to_megabytes(disk)
     traffic = to_bytes(upload, "upload"), to_bytes(download, "download")
