@@ -687,6 +687,8 @@ WRONG: Final = (
     "prices.refund(PerHour(1), '0.2', Money(-9), 60)",
     "prices.refund(PerHour(1), '0.2', Money(9), -1)",
     "prices.top_up(PerHour(1), CurveSchedule(), months=-1, remaining=Money(1), add=Money(1))",
+    "prices.top_up(PerHour(1), CurveSchedule(), months=1, remaining=Money(100), add=Money(-20))",
+    "prices.top_up(PerHour(1), CurveSchedule(), months=1, remaining=Money(-100), add=Money(200))",
     "prices.top_up(PerHour(0), CurveSchedule(), months=1, remaining=Money(1), add=Money(1))",
     "prices.quote(known.OFFER, timedelta(0))",
     "prices.quote(known.OFFER, timedelta(seconds=-1))",

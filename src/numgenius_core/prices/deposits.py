@@ -77,14 +77,14 @@ def top_up(
         price: The whole instance's GPU price on demand, dollars per hour.
         schedule: The listing's curve.
         months: Months of 720 hours prepaid so far, which made the present discount.
-        remaining: What is left of the deposit.
+        remaining: What is left of the deposit, zero or more.
         add: New money, zero or more.
 
     Raises:
         WrongType: ``schedule`` is no ``CurveSchedule``, ``price`` no ``PerHour``, an amount no
             ``Money``, or ``months`` a ``float``.
-        RuleViolation: A free price, months below zero or above 1,200, or money for more months
-            than that.
+        RuleViolation: A free price, months below zero or above 1,200, money for more months than
+            that, or an amount below zero.
 
     >>> from numgenius_core import CurveSchedule, Money, PerHour
     >>> from numgenius_core.prices import top_up
@@ -93,8 +93,9 @@ def top_up(
     Money('460.80')
     """
     check_kind(schedule, CurveSchedule, "schedule")
-    check_kind(remaining, Money, "remaining")
-    check_kind(add, Money, "add")
+    for name, amount in (("remaining", remaining), ("add", add)):
+        check_kind(amount, Money, name)
+        _check_amount(amount, name)
     bought = bought_months(schedule, price, remaining + add)
     # The discount falls exactly when fewer months are bought than made it: the curve rises, so the
     # least top-up is what those months cost now, less what is there.
@@ -114,6 +115,11 @@ def top_up(
         lowers=add.ticks < needed and bought < time,
         smallest=smallest,
     )
+
+
+def _check_amount(amount: Money, path: str) -> None:
+    if amount < ZERO:
+        raise RuleViolation(path, "an amount of zero or more", str(amount))
 
 
 def longest_that_fits(seconds: int | Fraction) -> Fraction | None:
@@ -229,8 +235,7 @@ def refund(
     check_kind(deposit, Money, "deposit")
     seconds = whole_number(seconds, "seconds")
     share = fraction(discount, "discount", below_one=True)
-    if deposit.ticks < 0:
-        raise RuleViolation("deposit", "an amount of zero or more", str(deposit))
+    _check_amount(deposit, "deposit")
     return dissolved(price, discounted(price, share), deposit, seconds, broken=broken)
 
 
