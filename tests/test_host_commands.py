@@ -688,7 +688,11 @@ class TestBidOnDemand:
 
         monkeypatch.setattr("numgenius_core.plots.bid_availability", keep)
         text(capsys, *call, "--plot", str(tmp_path / "x.svg"))
-        assert drawn[0][0].get_legend_handles_labels()[1] == ["on-demand price"]
+        shares = drawn[0][0]
+        assert shares.get_legend_handles_labels()[1] == ["on-demand price"]
+        # At the price that is marked stands what was computed for it.
+        assert list(shares.get_lines()[0].get_xdata()) == [0.2, 0.6, 0.7]
+        assert len(answer(capsys, *call)["bids"]) == 2
 
 
 class TestCharge:

@@ -623,6 +623,19 @@ class TestBids:
         assert "$/hour" in labels[3]
         assert len({each.get_lines()[0].get_marker() for each in drawn}) == 3
 
+    def test_no_line_where_nothing_was_computed(self) -> None:
+        """On a scale of factors a straight line from $0.30 to $6.50 says $1.90 at $0.65."""
+        drawn: Any = bid_availability([0.1, 0.3, 6.5], [0, 0.9, 1], [None, 0.2, 0.3], [0, 2, 0])
+        assert drawn[1].get_xscale() == "log"
+        joined = [
+            each for axes in drawn for each in axes.get_lines() if each.get_linestyle() != "None"
+        ]
+        (paid,) = joined  # a winner pays its own bid, whatever it is
+        assert list(paid.get_xdata()) == list(paid.get_ydata())
+        assert (min(paid.get_xdata()), max(paid.get_xdata())) == (0.3, 6.5)
+        assert len(paid.get_xdata()) > 50
+        assert not paid.get_label().startswith("paid")  # the points say it
+
     def test_no_legend_lies_over_a_line(self) -> None:
         """What is drawn reaches every corner: the dearest bid, the on-demand price beside it."""
         drawn = bid_availability([1, 2], [0.5, 1], [1, 1], [3, 0], on_demand=2)

@@ -45,6 +45,8 @@ def compare_bids(options: Namespace) -> dict[str, Any]:
     plan = fare(series, bids)
     found = plan.bids
     if options.plot is not None:
+        if on_demand is not None and on_demand >= LOWEST_BID:  # what is marked is computed too
+            plan = fare(series, [*bids, on_demand])
         _plot(options.plot, plan, on_demand)
     rows = [
         {

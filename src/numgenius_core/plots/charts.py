@@ -11,7 +11,7 @@ Names and labels are written as they are: what stands between two ``$`` is no fo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import isnan, nan
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
@@ -51,6 +51,7 @@ _LONGEST_NAME: Final = 18
 _LOWEST_LADDER: Final = 2.6  # inches: what the label of its axis and the legend need
 _LOWEST_MAP: Final = 3.1  # inches: what the label of its colours needs
 _FAR: Final = 20
+_STEPS: Final = 64  # from a bid to the next, of a line that is bent on a scale of factors
 _SPREAD: Final = (0, 1, -1, 2, -2)  # so offers of one price lie beside each other
 _DARK_CELL: Final = 0.45  # of a colour's brightness: below, the number in it is white
 
@@ -435,6 +436,9 @@ def bid_availability(
 ) -> tuple[Axes, Axes, Axes]:
     """Draw what each bid gets: how often it runs, what it pays, how often it is interrupted.
 
+    Each bid is a point: what one between two of them gets nobody computed, but for what it pays,
+    which is itself.
+
     Args:
         bids: What :func:`numgenius_core.planning.compare_bids` gives, which has the other three; or
             bids in ascending order, dollars per hour.
@@ -478,13 +482,15 @@ def bid_availability(
     list_price = None if on_demand is None else number_of(on_demand, "on_demand")
     first, second, third = panels(axes, 3, style, (6.4, 6.8))
     look = look_of(style)
-    for drawn, values, index, line, label in (
-        (first, [100 * share for share in shares], 0, "o-", None),
-        (second, paid, 1, "s-", "paid: the bid itself"),
-        (second, recorded, 3, "D--", "recorded price, on average"),
-        (third, counts, 2, "^-", None),
+    for drawn, values, index, marker, label in (
+        (first, [100 * share for share in shares], 0, "o", None),
+        (second, paid, 1, "s", "paid: the bid itself"),
+        (second, recorded, 3, "D", "recorded price, on average"),
+        (third, counts, 2, "^", None),
     ):
-        drawn.plot(at, values, line, color=look.colours[index], linewidth=2, label=label)
+        drawn.plot(at, values, marker, color=look.colours[index], label=label)
+    every = _every_bid([bid for bid in paid if not isnan(bid)])
+    second.plot(every, every, color=look.colours[1], linewidth=1)
     for drawn, label, lists in (
         (first, "available (% of time)", ([100],)),
         (second, "while it runs ($/hour)", (paid, recorded)),
@@ -503,6 +509,13 @@ def bid_availability(
             by_factor(drawn)
     name_axes(third, x="bid ($/hour)")
     return first, second, third
+
+
+def _every_bid(paid: list[float]) -> list[float]:
+    """Return bids from the lowest that runs to the highest, enough to be a curve on any scale."""
+    steps = range(_STEPS)
+    between = [a + (b - a) * step / _STEPS for a, b in pairwise(paid) for step in steps]
+    return [*between, *paid[-1:]]
 
 
 def _with_gaps(prices: object, count: int) -> list[float]:
