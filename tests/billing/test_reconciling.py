@@ -100,6 +100,29 @@ class TestARealRow:
         assert found.unexplained == ()
         assert not found.agrees
 
+    @pytest.mark.parametrize(
+        ("billed", "explained", "verdict"),
+        [
+            ("20", "0", "not explained"),
+            ("20", "-5", "not explained"),
+            ("0", "20", "not billed"),
+            ("10", "20", "not billed"),
+            ("0", "-5", "not credited"),
+            ("-2", "-5", "not credited"),  # and not in full
+            ("-20", "20", "credit not explained"),
+            ("-20", "0", "credit not explained"),
+            ("-20", "-5", "credit not explained"),
+            ("-5", "-5", "agrees"),
+        ],
+    )
+    def test_a_credit_is_not_called_a_bill(self, billed: str, explained: str, verdict: str) -> None:
+        row = Reconciled(
+            kind=ChargeKind.GPU, period=span(0, 1), billed=Money(billed), explained=Money(explained)
+        )
+        found = Reconciliation(rows=[row], tolerance=EXACT)
+        assert found.to_dicts()[0]["verdict"] == verdict
+        assert found.table().rows[0][-1] == ("" if verdict == "agrees" else verdict)
+
     def test_what_is_billed_twice_is_explained_once(self) -> None:
         found = reconcile(bill(), [DISK, gpu(0, 5, "46.68"), gpu(2, 4, "18.672")])
         [row] = found.unexplained

@@ -177,7 +177,7 @@ class Reconciliation(Tabular):
 
     @property
     def unbilled(self) -> tuple[Reconciled, ...]:
-        """The rows in which the statement has more than is billed."""
+        """The rows in which the statement has more than is billed, or less of a credit."""
         return tuple(row for row in self.rows if _excess(row, self.tolerance) < 0)
 
     @property
@@ -229,8 +229,9 @@ class Reconciliation(Tabular):
     def to_dicts(self) -> list[dict[str, Cell]]:
         """Return a dict for each row, as ``pandas.DataFrame(…)`` takes them, with its ``verdict``.
 
-        That is ``agrees``, ``not explained``, ``not credited`` or ``not billed``; of one that is
-        not compared, and has no ``difference``, ``partly outside`` or ``outside``.
+        That is ``agrees``, ``not explained``, ``not credited`` or ``not billed``, and ``credit not
+        explained`` where more is given back than the statement has; of one that is not compared,
+        and has no ``difference``, ``partly outside`` or ``outside``.
         """
         return [
             {
@@ -267,9 +268,9 @@ def _fault(row: Reconciled, tolerance: Money) -> str:
         return "partly outside" if _is_partly_outside(row) else "outside"
     match _excess(row, tolerance):
         case 1:
-            return "not explained" if row.billed else "not credited"
+            return "not explained" if row.billed > ZERO else "not credited"
         case -1:
-            return "not billed"
+            return "not billed" if row.billed >= ZERO else "credit not explained"
         case _:
             return ""
 
