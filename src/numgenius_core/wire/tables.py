@@ -219,19 +219,7 @@ def price_changes(
         if word is not None:
             check_kind(word, str, path)
     name = name_of(source)
-    text = text_of(source, name)
-    comma = False
-    rows: list[dict[str, Any]]
-    if text.lstrip()[:1] in ("[", "{"):
-        rows = list(_json_rows(text, name))
-        there = tuple(dict.fromkeys(key for row in rows for key in row))
-        if not rows:
-            raise ParseError(name, _HISTORY, "no row")
-    else:
-        wanted = {*_TIMES, *_PRICES, *_KEYS, *_THINGS, *(word for word in (time, price) if word)}
-        table = _table(text, name, wanted, header)
-        rows, there = list(_rows(table, {})), table.header
-        comma = table.separator != "," and decimal_comma(table, {*_PRICES, price or ""})
+    rows, there, comma = _history(text_of(source, name), name, time, price, header)
     when = _column(there, time, _TIMES, "the time", name)
     what = _column(there, price, _PRICES, "the price", name)
     if by is None:
@@ -255,6 +243,30 @@ def price_changes(
     if not found:
         raise ParseError(name, _HISTORY, "no row")
     return {key: tuple(sorted(series.items())) for key, series in found.items()}
+
+
+def _history(
+    text: str, name: str, time: str | None, price: str | None, header: Sequence[str] | None
+) -> tuple[list[dict[str, Any]], tuple[str, ...], bool]:
+    """Return the rows of a history, their columns, and whether commas are decimal points.
+
+    Args:
+        text: The history.
+        name: What errors call it.
+        time: The column of the times, if it was asked for by name.
+        price: The column of the prices, if it was.
+        header: The names of the columns, of a table that has no row of them.
+    """
+    rows: list[dict[str, Any]]
+    if text.lstrip()[:1] in ("[", "{"):
+        rows = list(_json_rows(text, name))
+        if not rows:
+            raise ParseError(name, _HISTORY, "no row")
+        return rows, tuple(dict.fromkeys(key for row in rows for key in row)), False
+    wanted = {*_TIMES, *_PRICES, *_KEYS, *_THINGS, time or "", price or ""} - {""}
+    table = _table(text, name, wanted, header)
+    comma = table.separator != "," and decimal_comma(table, {*_PRICES, price or ""})
+    return list(_rows(table, {})), table.header, comma
 
 
 def _telling_apart(rows: Sequence[Mapping[str, Any]], there: Collection[str]) -> list[str]:
