@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
-from numgenius_core.market._contradictions import check_left
+from numgenius_core.market._contradictions import check_left, left_to_happen
 from numgenius_core.market._copying import copier, copier_of
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, Purse, kept, moved, purse_of
 from numgenius_core.market._part_builders import (
@@ -49,7 +49,6 @@ from numgenius_core.market.state import (
     changed_machine,
     due_of,
     found_in,
-    has_to_stop,
     told_again,
 )
 from numgenius_core.market.volume import A_VOLUME, RentedVolume
@@ -469,26 +468,11 @@ class Builder:
         self._paid.clear()
         self._looked.clear()
 
-    def left_to_happen(self) -> tuple[Unsettled, ...]:
-        """Return where somebody has to pause, to resume or to stop before time goes on."""
-        looked: set[Unsettled] = {(0, machine.state.machine.id) for machine in self.touched}
-        looked.update((1, name) for name in self.ran_out)
-        return tuple(each for each in sorted(looked.union(self.unsettled)) if self._is_left(*each))
-
-    def _is_left(self, kind: int, key: MachineId | AccountId) -> bool:
-        if kind == 1:
-            account = self.account(AccountId(key))
-            return account.empty and any(has_to_stop(self.living(c)) for c in account.instances)
-        if not self.has_machine(MachineId(key)):
-            return False
-        machine = self.building(MachineId(key))
-        return machine.index().unsettled(machine.state.floor) is not None
-
     def market(self) -> Market:
         """Return the market as a value."""
         unsettled = self.unsettled
         if self.touched or self.ran_out or unsettled:
-            unsettled = self.left_to_happen()
+            unsettled = left_to_happen(self)
         if self.touched:
             self._look_up_machines()
         if self._paid or self._looked:

@@ -23,7 +23,7 @@ from numgenius_core.contracts.contract import Contract, is_later
 from numgenius_core.contracts.extension import raised_by
 from numgenius_core.contracts.volumes import VolumeContract
 from numgenius_core.errors import RuleViolation
-from numgenius_core.ids import MachineId
+from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.listing import Listing
 from numgenius_core.maintenance.schedule import MaintenanceWindow, Notice, notices
 from numgenius_core.market._ledger import ticks_at
@@ -35,7 +35,14 @@ from numgenius_core.market.events import (
 )
 from numgenius_core.market.instance import Instance, with_present_bid
 from numgenius_core.market.promise import PromiseState
-from numgenius_core.market.state import Account, Due, MachineState, Market
+from numgenius_core.market.state import (
+    Account,
+    Due,
+    MachineState,
+    Market,
+    Unsettled,
+    has_to_stop,
+)
 from numgenius_core.money import ZERO, Money, money_of
 from numgenius_core.offer import Block, GpuSet
 from numgenius_core.prices.schedules import CurveSchedule, agreed
@@ -69,7 +76,7 @@ def check_nothing_left(market: Builder, at: datetime) -> None:
     for machine in market.touched:
         _check_runs(machine, market.now, at)
     if market.unsettled or market.ran_out:
-        for kind, key in market.left_to_happen():
+        for kind, key in left_to_happen(market):
             if kind == 0:
                 _check_runs(market.building(MachineId(key)), market.now, at)
             else:
@@ -79,6 +86,24 @@ def check_nothing_left(market: Builder, at: datetime) -> None:
         market.ran_out.clear()
     if market.may_be_due(at):
         _check_due(market.next_due(), at)
+
+
+def left_to_happen(market: Builder) -> tuple[Unsettled, ...]:
+    """Return where somebody has to pause, to resume or to stop before time goes on."""
+    looked: set[Unsettled] = {(0, machine.state.machine.id) for machine in market.touched}
+    looked.update((1, name) for name in market.ran_out)
+    looked.update(market.unsettled)
+    return tuple(each for each in sorted(looked) if _is_left(market, *each))
+
+
+def _is_left(market: Builder, kind: int, key: MachineId | AccountId) -> bool:
+    if kind == 1:
+        account = market.account(AccountId(key))
+        return account.empty and any(has_to_stop(market.living(c)) for c in account.instances)
+    if not market.has_machine(MachineId(key)):
+        return False
+    machine = market.building(MachineId(key))
+    return machine.index().unsettled(machine.state.floor) is not None
 
 
 def _check_runs(machine: MachineBuilder, now: datetime, at: datetime) -> None:
