@@ -21,6 +21,7 @@ from numgenius_core.market import (
     Instance,
     Market,
     Settings,
+    _contradictions,
     commands as c,
     events as e,
     evolve as evolve_market,
@@ -30,6 +31,7 @@ from numgenius_core.market import (
     views,
 )
 from numgenius_core.market.journal import market_from_json, market_to_json
+from numgenius_core.market.state import has_to_stop
 from numgenius_core.money import Money
 from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.testing import Step, plays
@@ -403,6 +405,29 @@ class TestWhatFollows:
                 replay([*before, ran_out, *stops, paid])
             with pytest.raises(RuleViolation, match=r"^events\[0\]\.at: .* of account ann stop"):
                 replay([paid], replay([*before, ran_out, *stops]))
+
+    def test_stops_that_are_read_one_by_one_are_not_all_looked_at_each_time(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        w = World()
+        w.add(64)
+        w.list(prices(1))
+        w.do(c.AddCredit(account=ANN, amount=Money(64)))
+        for place in range(64):
+            w.rent(1, place)
+        part, done = w.market, len(w.events)
+        w.do(c.Tick(), HOUR)
+        looks = list[Instance]()
+
+        def counted(instance: Instance) -> bool:
+            looks.append(instance)
+            return has_to_stop(instance)
+
+        monkeypatch.setattr(_contradictions, "has_to_stop", counted)
+        for event in w.events[done:]:
+            part = evolve_market(part, event)
+        assert part == w.market
+        assert len(looks) <= 3 * 64
 
     def test_who_paid_and_started_again_in_the_same_second(self) -> None:
         w = World()

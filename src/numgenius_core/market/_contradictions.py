@@ -99,7 +99,9 @@ def left_to_happen(market: Builder) -> tuple[Unsettled, ...]:
 def _is_left(market: Builder, kind: int, key: MachineId | AccountId) -> bool:
     if kind == 1:
         account = market.account(AccountId(key))
-        return account.empty and any(has_to_stop(market.living(c)) for c in account.instances)
+        # They stop the oldest first, so the last one tells.
+        last_first = reversed([*account.instances])
+        return account.empty and any(has_to_stop(market.living(each)) for each in last_first)
     if not market.has_machine(MachineId(key)):
         return False
     machine = market.building(MachineId(key))
