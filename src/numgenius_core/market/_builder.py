@@ -2,9 +2,10 @@
 
 A command is a handful of events, a replay a million. Making a whole new market after each would
 copy tables that the next event copies again, and look up who runs and what is due for nobody. So
-events are applied to a builder, which keeps what changed beside the market it began with; what is
-looked up of a machine is brought up to date when it is asked for, and at the end
-(:meth:`Builder.market`). One way for single commands, batches and replays.
+events are applied to a builder, which keeps what changed beside the market it began with. What is
+looked up of a machine, and when it is due, follows with each change there; when balances run out,
+and machines as values, when they are asked for, and at the end (:meth:`Builder.market`). One way
+for single commands, batches and replays.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from numgenius_core.market._copying import copier, copier_of
 from numgenius_core.market._ledger import NO_FLOW, Flow, Ledger, Purse, kept, moved, purse_of
 from numgenius_core.market._part_builders import (
     AccountBuilder,
-    Instances,
     MachineBuilder,
     account_builder,
     kept_account,
@@ -99,7 +99,7 @@ class Builder:
         queue: What is due when, as it was last looked up (:meth:`next_due`).
         unsettled: What the market as it was had left to happen at once.
         ran_out: Accounts whose balances ran out since it was looked whether time may go on.
-        touched: Machines that changed since it was looked up what is due; some are there twice.
+        touched: Machines that changed since it was looked who runs there, in order, each once.
         keeps: Whether somebody wants what goes; else nothing of it stays.
         gone: Instances that were destroyed, as they were then.
         gone_volumes: Volumes that were deleted, as they were then.
@@ -149,9 +149,9 @@ class Builder:
         self.gone_volumes: dict[VolumeId, RentedVolume] = {}
         self._platform: Ledger | None = None  # what the platform has earned, once that changes
         # Instances that were asked for or changed, as they are now; None are destroyed ones.
-        self._instances: Instances = {}
+        self._instances: dict[ContractId, Instance | None] = {}
         self._machines: dict[MachineId, MachineBuilder] = {}  # those that were asked for
-        self.touched: list[MachineBuilder] = []
+        self.touched: dict[MachineBuilder, None] = {}
         # Other ones than in the market as it was; accounts may be being built.
         self._new_machines: dict[MachineId, MachineState] = {}
         self._new_accounts: dict[AccountId, Account] = {}
@@ -202,9 +202,7 @@ class Builder:
 
     def machine(self, machine: MachineId) -> MachineState:
         """Return a machine as it is now; raises ``UnknownId``."""
-        found = self.building(machine)
-        self._look_up(found)
-        return self._made(found)
+        return self._made(self.building(machine))
 
     def living(self, contract: ContractId) -> Instance:
         """Return an instance that exists; raises ``UnknownId``."""
@@ -242,7 +240,7 @@ class Builder:
     def put_machine(self, state: MachineState, **changes: Any) -> None:
         """Take a machine with some fields changed, but for its instances."""
         machine = self.building(state.machine.id)
-        index = machine.index()
+        index = machine.index
         due = due_of(
             index,
             changes.get("listing", state.listing),
@@ -256,7 +254,7 @@ class Builder:
             self._requeue(0, state.machine.id, machine.due, due)
             machine.due = due
         machine.state = state = changed_machine(state, due=due, _offers=None, **changes)
-        self.touched.append(machine)  # under another floor others may run
+        self.touched[machine] = None  # under another floor others may run
         self._new_machines[state.machine.id] = state
 
     def _requeue(
@@ -288,24 +286,20 @@ class Builder:
 
     def put(self, instance: Instance) -> None:
         """Take an instance in its new state: a new one, or one that :meth:`living` gave."""
-        number = instance.contract.machine
-        self._put(instance, self._machines.get(number) or self.building(number))
+        contract = instance.contract
+        machine = self._machines.get(contract.machine) or self.building(contract.machine)
+        self._put(self._instances.get(contract.id), instance, machine)
 
-    def _put(self, instance: Instance, machine: MachineBuilder) -> Instance | None:
-        """Take an instance in its new state on its machine, and return it as it was."""
-        number = instance.contract.id
-        before = self._instances.get(number)
-        self._instances[number] = instance
-        if not machine.stale:
-            self.touched.append(machine)
-            machine.stale = True
-        machine.changed.setdefault(number, before)
-        machine.new[number] = instance
-        return before
+    def _put(self, before: Instance | None, instance: Instance, machine: MachineBuilder) -> None:
+        """Take an instance in its new state on its machine, in the place of what it was."""
+        self._instances[instance.contract.id] = instance
+        self.touched[machine] = None
+        machine.put(before, instance)
+        if machine.index.dues.first is not machine.first:
+            self._look_up(machine)
 
     def destroy(self, instance: Instance, at: datetime) -> None:
-        """Take an instance out, to be handed to whoever keeps what was destroyed."""
-        self.put(instance)
+        """Take an instance out that was put, to be handed to whoever keeps what was destroyed."""
         self.building(instance.contract.machine).remove(instance, at)
         self._instances[instance.id] = None
         if self.keeps:
@@ -338,7 +332,7 @@ class Builder:
         """
         contract, old = instance.contract, instance.flow
         machine = self._machines.get(contract.machine) or self.building(contract.machine)
-        before, waits = self._put(instance, machine), 0
+        before, waits = self._instances.get(contract.id), 0
         if before is not None and before.state is not instance.state:  # it is not new
             waits = (instance.state in WAITING) - (before.state in WAITING)
         flow = flow_of(instance, machine.state.online, at)
@@ -346,23 +340,24 @@ class Builder:
             running = before is not None and before.state is InstanceState.RUNNING
             promise = counted(instance.promise, at, old, running=running, machine=machine.state)
             fill_promise(instance, flows_on(promise, at, lump, old, flow))
+        if flow is not old:
+            left, speed = instance.deposit, old.ticks[1] - flow.ticks[1]
+            if speed:
+                check_left(instance, at)
+                left = moved(left, at, 0, speed)
+            fill_flow(instance, flow, left)
+        self._put(before, instance, machine)
         if flow is old and lump is NO_FLOW and not waits:
             return
         paid, _, earned, fee = lump.ticks
-        balance_was, deposit_was, payout_was, fee_was = old.ticks
-        balance_is, deposit_is, payout_is, fee_is = flow.ticks
+        balance_was, _, payout_was, fee_was = old.ticks
+        balance_is, _, payout_is, fee_is = flow.ticks
         if balance_is != balance_was or waits or paid:
             self.pay(contract.client, at, -paid, balance_was - balance_is, waits)
         if payout_is != payout_was or earned:
             self.pay(contract.host, at, earned, payout_is - payout_was)
         if fee_is != fee_was or fee:
             self.earn(at, fee, fee_is - fee_was)
-        if flow is not old:
-            left = instance.deposit
-            if deposit_is != deposit_was:
-                check_left(instance, at)
-                left = moved(left, at, 0, deposit_was - deposit_is)
-            fill_flow(instance, flow, left)
 
     def earn(self, at: datetime, add: int, speed: int) -> None:
         """Let ticks join what the platform has earned, and so many more a second."""
@@ -398,15 +393,13 @@ class Builder:
 
     def _look_up(self, machine: MachineBuilder) -> None:
         """Put a machine in the queue when it is due, as its instances are now."""
-        machine.stale = False
-        if machine.index().dues.first is not machine.first:
-            before, due = machine.due, machine.next_due()
-            if due != before:
-                self._requeue(0, machine.state.machine.id, before, due)
-                machine.due = due
+        before, due = machine.due, machine.next_due()
+        if due != before:
+            self._requeue(0, machine.state.machine.id, before, due)
+            machine.due = due
 
     def _made(self, machine: MachineBuilder) -> MachineState:
-        """Return a machine that was looked up as a value."""
+        """Return a machine as a value."""
         before, state = machine.state, machine.machine()
         if state is not before:
             self._new_machines[state.machine.id] = state
@@ -414,8 +407,6 @@ class Builder:
 
     def next_due(self) -> Due | None:
         """Return what is due first on a machine or an account, ``None`` if nothing ever is."""
-        if self.touched:
-            self._look_up_machines()
         first = self.queue.first
         # An account that changed is due from now on, and machines come before: many of one host
         # are gone through before its balance is looked at.
@@ -431,8 +422,6 @@ class Builder:
         In a replay time goes on with nearly every event, and balances run out at another time after
         each: it is enough to know that nothing is due, and to keep the queue as it was.
         """
-        if self.touched:
-            self._look_up_machines()
         paid = dict.fromkeys(self._paid)
         if not self._looked:
             self._soonest = self.now + DAY if self.now < _LAST_DAY else NEVER
@@ -446,13 +435,6 @@ class Builder:
         self._paid.clear()
         first = self.queue.first
         return self._soonest < at or (first is not None and first[0] < at)
-
-    def _look_up_machines(self) -> None:
-        """Bring up to date when something is due on machines."""
-        for machine in self.touched:
-            if machine.stale:
-                self._look_up(machine)
-        self.touched.clear()
 
     def _look_up_accounts(self) -> None:
         """Bring up to date when balances run out."""
@@ -473,8 +455,7 @@ class Builder:
         unsettled = self.unsettled
         if self.touched or self.ran_out or unsettled:
             unsettled = left_to_happen(self)
-        if self.touched:
-            self._look_up_machines()
+            self.touched.clear()
         if self._paid or self._looked:
             self._look_up_accounts()
         for machine in self._machines.values():

@@ -75,6 +75,7 @@ def check_nothing_left(market: Builder, at: datetime) -> None:
     """
     for machine in market.touched:
         _check_runs(machine, market.now, at)
+    market.touched.clear()
     if market.unsettled or market.ran_out:
         for kind, key in left_to_happen(market):
             if kind == 0:
@@ -105,11 +106,11 @@ def _is_left(market: Builder, kind: int, key: MachineId | AccountId) -> bool:
     if not market.has_machine(MachineId(key)):
         return False
     machine = market.building(MachineId(key))
-    return machine.index().unsettled(machine.state.floor) is not None
+    return machine.index.unsettled(machine.state.floor) is not None
 
 
 def _check_runs(machine: MachineBuilder, now: datetime, at: datetime) -> None:
-    index, floor = machine.index(), machine.state.floor
+    index, floor = machine.index, machine.state.floor
     had = index.unsettled(floor)
     if had is not None:
         who = had or {each for _, _, each, _ in index.running(floor)} - index.holding
@@ -227,7 +228,7 @@ def check_block(machine: MachineState, block: Block) -> None:
 
 def check_free_gpus(market: Builder, contract: Contract, own: GpuSet = 0) -> None:
     """Refuse GPUs on demand that another one holds; ``own`` are those that it has itself."""
-    if market.building(contract.machine).index().occupied & contract.block.gpu_set & ~own:
+    if market.building(contract.machine).index.occupied & contract.block.gpu_set & ~own:
         need = "GPUs that nobody has rented on demand"
         raise RuleViolation("contract", need, f"contract {contract.id}")
 

@@ -160,7 +160,7 @@ class Decision:
     def rerun(self, machine: MachineId) -> None:
         """Work out who runs on a machine: who has to pause pauses, then who may run resumes."""
         building = self.market.building(machine)
-        floor, index = building.state.floor, building.index()
+        floor, index = building.state.floor, building.index
         had = index.unsettled(floor)
         if had is None:
             return  # nearly always

@@ -83,8 +83,8 @@ class MachineIndex:
         self.holding: frozenset[ContractId] = frozenset()
         self.restarting: frozenset[ContractId] = frozenset()
         self.dues: Sorted[tuple[datetime, ContractId]] = Sorted()
-        there = {each.contract.id: each for each in instances}
-        self.update(dict.fromkeys(there), there)
+        for each in instances:
+            self.put(None, each)
 
     def copy(self) -> MachineIndex:
         """Return an index of its own with the same in it."""
@@ -96,51 +96,38 @@ class MachineIndex:
         index.restarting, index.dues, index._found = self.restarting, self.dues, self._found
         return index
 
-    def update(
-        self,
-        changed: Mapping[ContractId, Instance | None],
-        now: Mapping[ContractId, Instance],
-    ) -> None:
-        """Take note of instances that changed; an index that a machine has is copied first.
+    def put(self, old: Instance | None, new: Instance | None) -> None:
+        """Take note of an instance that changed; an index that a machine has is copied first.
 
         Args:
-            changed: Each as it was; ``None`` if it was not there.
-            now: Each as it is, those left out that are there no longer.
+            old: As it was; ``None`` if it was not there.
+            new: As it is; ``None`` if it is there no longer.
         """
-        held: list[int] = []
-        flips: list[ContractId] = []
-        for contract, old in changed.items():
-            new = now.get(contract)
-            if old is None or new is None:
-                if old is not new:  # else it came and went between two looks
-                    self._reclaim(old, new)
-                    self._rehold(old, new, held, flips)
-                    self._put_due(old, new)
-                continue
-            moved = old.state is not new.state
-            agreed = (
-                old.contract is not new.contract or old.rate_changes_begun != new.rate_changes_begun
-            )
-            if (
-                agreed
-                or old.bid is not new.bid
-                or old.arrival != new.arrival
-                or (moved and not _stays_in_place(old, new))
-            ):
-                self._reclaim(old, new)
-            if moved or agreed:
-                self._rehold(old, new, held, flips)
-            if (
-                agreed
-                or old.deposit is not new.deposit
-                or old.promise is not None  # none begins later
-                or (moved and (new.state in OVER or old.state in OVER))
-            ):
-                self._put_due(old, new)
-        for gpus in held:  # after those that let go of them
-            self.occupied |= gpus
-        if flips:
-            self.holding = self.holding.symmetric_difference(flips)
+        if old is None or new is None:
+            self._reclaim(old, new)
+            self._rehold(old, new)
+            self._put_due(old, new)
+            return
+        moved = old.state is not new.state
+        agreed = (
+            old.contract is not new.contract or old.rate_changes_begun != new.rate_changes_begun
+        )
+        if (
+            agreed
+            or old.bid is not new.bid
+            or old.arrival != new.arrival
+            or (moved and not _stays_in_place(old, new))
+        ):
+            self._reclaim(old, new)
+        if moved or agreed:
+            self._rehold(old, new)
+        if (
+            agreed
+            or old.deposit is not new.deposit
+            or old.promise is not None  # none begins later
+            or (moved and (new.state in OVER or old.state in OVER))
+        ):
+            self._put_due(old, new)
 
     def _reclaim(self, old: Instance | None, new: Instance | None) -> None:
         """Put the claim of an instance in its place among those on its block."""
@@ -199,21 +186,8 @@ class MachineIndex:
             runs = runs ^ {before[2], first[2]}
         return floor, running, runs
 
-    def _rehold(
-        self,
-        old: Instance | None,
-        new: Instance | None,
-        held: list[int],
-        flips: list[ContractId],
-    ) -> None:
-        """Take note of what an instance holds and stores.
-
-        Args:
-            old: As it was; ``None`` if it was not there.
-            new: As it is; ``None`` if it is there no longer.
-            held: Takes the GPUs that it holds now.
-            flips: Takes its number if it has its GPUs now and had not, or the other way round.
-        """
+    def _rehold(self, old: Instance | None, new: Instance | None) -> None:
+        """Take note of what an instance holds and stores."""
         if old is not None:
             contract = old.contract
             self.stored_mb -= contract.disk_mb
@@ -225,10 +199,10 @@ class MachineIndex:
             self.stored_mb += contract.disk_mb
             restarts = state is SCHEDULING and new.yields
             if new.bid is None and new.holds:
-                held.append(contract.block.gpu_set)
+                self.occupied |= contract.block.gpu_set
         number = contract.id
         if (state in HOLDS) is not (number in self.holding):
-            flips.append(number)
+            self.holding = self.holding ^ {number}
         if restarts is not (number in self.restarting):
             self.restarting = self.restarting ^ {number}
 

@@ -1,8 +1,8 @@
 """The parts of a market being built: a machine and an account, each changed in place.
 
 A market is built from events (``_builder``), and an event changes an instance and the balances of
-those whom it costs or pays. Whatever follows from that (the machine as a value, what is looked up
-there, when a balance runs out) is worked out when it is asked for: after many events most often.
+those whom it costs or pays. What is looked up of a machine follows at once. The machine as a value,
+and when a balance runs out, follow when they are asked for: after many events most often.
 """
 
 from __future__ import annotations
@@ -22,69 +22,51 @@ from numgenius_core.market.state import (
     repopulated,
 )
 
-Instances = dict[ContractId, Instance | None]
-"""Instances by their numbers; ``None`` are those that are not there."""
-
 
 class MachineBuilder:
     """A machine being built.
 
     Attributes:
         state: As it is now, but for the instances that were put there since it was made.
-        due: When time alone changes something there, as the market's queue has it.
-        stale: Whether instances changed since that was looked up.
-        first: What is due first of its instances, as ``due`` was looked up.
-        changed: Instances that changed, as the index knows them.
-        new: Those that the state does not have yet.
+        index: What is looked up of its instances as they are now; the state's own until one of
+            them changes.
+        due: When time alone changes something there next; ``None`` is never.
+        first: What is due first of its instances, as ``due`` knows it.
         last_destroyed: When the last one was destroyed that was no free test.
     """
 
-    __slots__ = (
-        "_gone",
-        "_index",
-        "changed",
-        "due",
-        "first",
-        "last_destroyed",
-        "new",
-        "stale",
-        "state",
-    )
+    __slots__ = ("_gone", "_new", "due", "first", "index", "last_destroyed", "state")
 
     def __init__(self, state: MachineState) -> None:
         self.state = state
+        self.index: MachineIndex = state._index
         self.due: datetime | None = state.due
-        self.stale: bool = False
-        self._index = state._index  # the state's own until something changes
         self.first = state._index.dues.first
-        self.changed: Instances = {}
-        self.new: dict[ContractId, Instance] = {}
-        self._gone: list[ContractId] = []  # those that it still has
         self.last_destroyed = state.last_destroyed
+        self._new: dict[ContractId, Instance] = {}  # those that the state does not have yet
+        self._gone: list[ContractId] = []  # those that it still has
+
+    def put(self, before: Instance | None, instance: Instance) -> None:
+        """Take an instance in the place of what it was before, ``None`` if it was not there."""
+        index = self.index
+        if index is self.state._index:
+            index = self.index = index.copy()
+        index.put(before, instance)
+        self._new[instance.contract.id] = instance
 
     def remove(self, instance: Instance, at: datetime) -> None:
         """Take an instance out that was put there, as it is destroyed."""
-        del self.new[instance.contract.id]
+        self.index.put(instance, None)
+        del self._new[instance.contract.id]
         self._gone.append(instance.contract.id)
         if not instance.contract.is_free_test:
             self.last_destroyed = at
 
-    def index(self) -> MachineIndex:
-        """Return what is looked up of the machine, as its instances are now."""
-        index, changed = self._index, self.changed
-        if changed:
-            if index is self.state._index:
-                index = self._index = index.copy()
-            index.update(changed, self.new)
-            self.changed = {}
-        return index
-
     def next_due(self) -> datetime | None:
-        """Look up and return when time alone changes something there next; ``None`` is never."""
-        index, state = self.index(), self.state
-        self.first = index.dues.first
+        """Return when time alone changes something there next, looked up anew."""
+        state, self.first = self.state, self.index.dues.first
         return due_of(
-            index,
+            self.index,
             state.listing,
             state.rolls_at,
             state.schedule,
@@ -93,13 +75,13 @@ class MachineBuilder:
         )
 
     def machine(self) -> MachineState:
-        """Return the machine with its instances as they are now; when it is due was looked up."""
+        """Return the machine with its instances as they are now."""
         state = self.state
-        if self.new or self._gone:
-            instances = state.instances.updated(self.new, self._gone)  # type: ignore[attr-defined]
-            self.new, self._gone = {}, []
+        if self._new or self._gone:
+            instances = state.instances.updated(self._new, self._gone)  # type: ignore[attr-defined]
+            self._new, self._gone = {}, []
             last = self.last_destroyed
-            self.state = state = repopulated(state, instances, last, self._index, self.due, None)
+            self.state = state = repopulated(state, instances, last, self.index, self.due, None)
         return state
 
 
