@@ -47,7 +47,7 @@ from numgenius_core.market.state import (
     Unsettled,
     changed_account,
     changed_machine,
-    due_of,
+    fill_due,
     found_in,
     told_again,
 )
@@ -240,20 +240,9 @@ class Builder:
     def put_machine(self, state: MachineState, **changes: Any) -> None:
         """Take a machine with some fields changed, but for its instances."""
         machine = self.building(state.machine.id)
-        index = machine.index
-        due = due_of(
-            index,
-            changes.get("listing", state.listing),
-            changes.get("rolls_at", state.rolls_at),
-            changes.get("schedule", state.schedule),
-            changes.get("announced", state.announced),
-            changes.get("volumes_due", state.volumes_due),
-        )
-        machine.first = index.dues.first
-        if due != machine.due:
-            self._requeue(0, state.machine.id, machine.due, due)
-            machine.due = due
-        machine.state = state = changed_machine(state, due=due, _offers=None, **changes)
+        machine.state = state = changed_machine(state, _offers=None, **changes)
+        self._look_up(machine)
+        fill_due(state, machine.due)
         self.touched[machine] = None  # under another floor others may run
         self._new_machines[state.machine.id] = state
 
@@ -281,7 +270,6 @@ class Builder:
         if due is not None:
             self.queue = self.queue.without((due, 0, machine))
         del self._machines[machine]
-        self._new_machines.pop(machine, None)
         self._removed.add(machine)
 
     def put(self, instance: Instance) -> None:
@@ -392,7 +380,7 @@ class Builder:
     # --- looking up -------------------------------------------------------------------------
 
     def _look_up(self, machine: MachineBuilder) -> None:
-        """Put a machine in the queue when it is due, as its instances are now."""
+        """Put a machine in the queue when it is due, as it is now."""
         before, due = machine.due, machine.next_due()
         if due != before:
             self._requeue(0, machine.state.machine.id, before, due)

@@ -64,15 +64,8 @@ class MachineBuilder:
 
     def next_due(self) -> datetime | None:
         """Return when time alone changes something there next, looked up anew."""
-        state, self.first = self.state, self.index.dues.first
-        return due_of(
-            self.index,
-            state.listing,
-            state.rolls_at,
-            state.schedule,
-            state.announced,
-            state.volumes_due,
-        )
+        self.first = self.index.dues.first
+        return due_of(self.state, self.index)
 
     def machine(self) -> MachineState:
         """Return the machine with its instances as they are now."""

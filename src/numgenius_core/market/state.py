@@ -235,8 +235,7 @@ class MachineState:
         object.__setattr__(self, "_volume_index", volumes)
         ends = volumes.next_end(self.volume_listing)
         object.__setattr__(self, "volumes_due", ends)
-        due = due_of(index, self.listing, self.rolls_at, self.schedule, self.announced, ends)
-        object.__setattr__(self, "due", due)
+        object.__setattr__(self, "due", due_of(self, index))
 
     @property
     def id(self) -> MachineId:
@@ -343,22 +342,28 @@ repopulated: Final = copier_of(
 )
 
 
-def due_of(
-    index: MachineIndex,
-    listing: Listing | None,
-    rolls_at: datetime | None,
-    schedule: MachineSchedule,
-    announced: datetime,
-    volumes_due: datetime | None,
-) -> datetime | None:
-    """Return when time alone changes something on a machine next; ``None`` is never."""
-    found = [index.next_due, rolls_at, volumes_due]
-    if listing is not None:
-        found.append(listing.end)
-    windows = schedule.windows
+_put_due: Final = MachineState.due.__set__  # type: ignore[union-attr]  # a slot
+
+
+def fill_due(state: MachineState, due: datetime | None) -> None:
+    """Fill in when a machine is due that was just made and that nobody else has."""
+    _put_due(state, due)
+
+
+def due_of(state: MachineState, index: MachineIndex) -> datetime | None:
+    """Return when time alone changes something on a machine next; ``None`` is never.
+
+    Args:
+        state: The machine, but for its instances.
+        index: What is looked up of these.
+    """
+    found = [index.next_due, state.rolls_at, state.volumes_due]
+    if state.listing is not None:
+        found.append(state.listing.end)
+    windows = state.schedule.windows
     if windows:  # in order of time, and no two overlap: so their ends are, too
-        begins = bisect_right(windows, announced, key=_start_of)
-        ends = bisect_right(windows, announced, key=_end_of)
+        begins = bisect_right(windows, state.announced, key=_start_of)
+        ends = bisect_right(windows, state.announced, key=_end_of)
         found += [window.period.start for window in windows[begins : begins + 1]]
         found += [window.period.end for window in windows[ends : ends + 1]]
     return min((at for at in found if at is not None), default=None)
