@@ -31,6 +31,7 @@ from numgenius_core.market._settings import Settings
 from numgenius_core.market.instance import (
     WAITING,
     Instance,
+    fill_deposit,
     fill_flow,
     fill_promise,
     flow_of,
@@ -157,7 +158,7 @@ class Builder:
         self._new_accounts: dict[AccountId, Account] = {}
         # Of those, whose balances changed: when they are due is what the queue has, not what it
         # should. Those that were looked at are not due before an instant.
-        self._paid: list[AccountId] = []
+        self._paid: dict[AccountId, None] = {}
         self._looked: dict[AccountId, None] = {}
         self._soonest: datetime = NEVER
         self._removed: set[MachineId] = set()
@@ -202,7 +203,10 @@ class Builder:
 
     def machine(self, machine: MachineId) -> MachineState:
         """Return a machine as it is now; raises ``UnknownId``."""
-        return self._made(self.building(machine))
+        found = self.building(machine)
+        if found.new or found.gone:
+            self._new_machines[machine] = found.repopulate()
+        return found.state
 
     def living(self, contract: ContractId) -> Instance:
         """Return an instance that exists; raises ``UnknownId``."""
@@ -235,7 +239,7 @@ class Builder:
         if account.charge_told or account.notice_told:
             account = told_again(account)
         self._new_accounts[account.id] = account
-        self._paid.append(account.id)
+        self._paid[account.id] = None
 
     def put_machine(self, state: MachineState, **changes: Any) -> None:
         """Take a machine with some fields changed, but for its instances."""
@@ -280,10 +284,13 @@ class Builder:
 
     def _put(self, before: Instance | None, instance: Instance, machine: MachineBuilder) -> None:
         """Take an instance in its new state on its machine, in the place of what it was."""
-        self._instances[instance.contract.id] = instance
+        number, index = instance.contract.id, machine.index
+        self._instances[number] = machine.new[number] = instance
         self.touched[machine] = None
-        machine.put(before, instance)
-        if machine.index.dues.first is not machine.first:
+        if index is machine.state._index:
+            index = machine.index = index.copy()
+        index.put(before, instance)
+        if index.dues.first is not machine.first:
             self._look_up(machine)
 
     def destroy(self, instance: Instance, at: datetime) -> None:
@@ -329,11 +336,11 @@ class Builder:
             promise = counted(instance.promise, at, old, running=running, machine=machine.state)
             fill_promise(instance, flows_on(promise, at, lump, old, flow))
         if flow is not old:
-            left, speed = instance.deposit, old.ticks[1] - flow.ticks[1]
+            fill_flow(instance, flow)
+            speed = old.ticks[1] - flow.ticks[1]
             if speed:
                 check_left(instance, at)
-                left = moved(left, at, 0, speed)
-            fill_flow(instance, flow, left)
+                fill_deposit(instance, moved(instance.deposit, at, 0, speed))
         self._put(before, instance, machine)
         if flow is old and lump is NO_FLOW and not waits:
             return
@@ -366,7 +373,7 @@ class Builder:
             if account is None:
                 account = self.base.account(name)  # which refuses it
             account = self._new_accounts[name] = account_builder(account)
-        self._paid.append(name)
+        self._paid[name] = None
         ledger: Any = account.ledger  # a purse
         ledger.move(at, add, speed)
         if waits:
@@ -386,13 +393,6 @@ class Builder:
             self._requeue(0, machine.state.machine.id, before, due)
             machine.due = due
 
-    def _made(self, machine: MachineBuilder) -> MachineState:
-        """Return a machine as a value."""
-        before, state = machine.state, machine.machine()
-        if state is not before:
-            self._new_machines[state.machine.id] = state
-        return state
-
     def next_due(self) -> Due | None:
         """Return what is due first on a machine or an account, ``None`` if nothing ever is."""
         first = self.queue.first
@@ -410,23 +410,22 @@ class Builder:
         In a replay time goes on with nearly every event, and balances run out at another time after
         each: it is enough to know that nothing is due, and to keep the queue as it was.
         """
-        paid = dict.fromkeys(self._paid)
         if not self._looked:
             self._soonest = self.now + DAY if self.now < _LAST_DAY else NEVER
-        for name in paid:
+        for name in self._paid:
             account = self._new_accounts[name]
             if not _lasts_a_day(account):
                 due = account.next_due()
                 if due is not None and due < self._soonest:
                     self._soonest = due
-        self._looked.update(paid)
+        self._looked.update(self._paid)
         self._paid.clear()
         first = self.queue.first
         return self._soonest < at or (first is not None and first[0] < at)
 
     def _look_up_accounts(self) -> None:
         """Bring up to date when balances run out."""
-        for name in dict.fromkeys((*self._looked, *self._paid)):
+        for name in self._looked | self._paid:
             account = self._new_accounts[name]
             due = account.next_due()
             if due != account.due:
@@ -446,8 +445,9 @@ class Builder:
             self.touched.clear()
         if self._paid or self._looked:
             self._look_up_accounts()
-        for machine in self._machines.values():
-            self._made(machine)
+        for number, machine in self._machines.items():
+            if machine.new or machine.gone:
+                self._new_machines[number] = machine.repopulate()
         for account in self._new_accounts.values():
             kept_account(account)
         base = self.base

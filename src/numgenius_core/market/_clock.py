@@ -62,7 +62,7 @@ def catch_up(decision: Decision) -> None:
         happened, due = due, market.next_due()
         if due == happened:  # for ever, in a state that no events lead to
             raise RuleViolation("market", "a state that its events led to", f"{due}, still due")
-    market.touched.clear()  # who runs was worked out wherever it might be others
+    market.touched.clear()  # who runs was worked out wherever it may have changed
     decision.at = at
 
 

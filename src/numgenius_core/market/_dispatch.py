@@ -389,7 +389,10 @@ def decided(market: Builder, command: c.AnyCommand, at: datetime) -> Decision:
         catch_up(decision)
         decision.begin()
     do(decision, command)
-    catch_up(decision)  # what was done may have taken the last of a balance
+    market.touched.clear()  # who runs was worked out wherever it may have changed
+    due = market.next_due()
+    if due is not None and due[0] <= at:  # what was done took the last of a balance
+        catch_up(decision)
     return decision
 
 

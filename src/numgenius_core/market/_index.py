@@ -103,27 +103,27 @@ class MachineIndex:
             old: As it was; ``None`` if it was not there.
             new: As it is; ``None`` if it is there no longer.
         """
-        if old is None or new is None:
+        if (
+            old is None
+            or new is None
+            or old.contract is not new.contract
+            or old.rate_changes_begun != new.rate_changes_begun
+        ):
             self._reclaim(old, new)
             self._rehold(old, new)
             self._put_due(old, new)
             return
         moved = old.state is not new.state
-        agreed = (
-            old.contract is not new.contract or old.rate_changes_begun != new.rate_changes_begun
-        )
         if (
-            agreed
-            or old.bid is not new.bid
+            old.bid is not new.bid
             or old.arrival != new.arrival
             or (moved and not _stays_in_place(old, new))
         ):
             self._reclaim(old, new)
-        if moved or agreed:
+        if moved:
             self._rehold(old, new)
         if (
-            agreed
-            or old.deposit is not new.deposit
+            old.deposit is not new.deposit
             or old.promise is not None  # none begins later
             or (moved and (new.state in OVER or old.state in OVER))
         ):

@@ -8,7 +8,7 @@ and when a balance runs out, follow when they are asked for: after many events m
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from numgenius_core.ids import ContractId
 from numgenius_core.market._copying import drafter
@@ -33,9 +33,11 @@ class MachineBuilder:
         due: When time alone changes something there next; ``None`` is never.
         first: What is due first of its instances, as ``due`` knows it.
         last_destroyed: When the last one was destroyed that was no free test.
+        new: Instances that the state does not have yet.
+        gone: Those that it still has.
     """
 
-    __slots__ = ("_gone", "_new", "due", "first", "index", "last_destroyed", "state")
+    __slots__ = ("due", "first", "gone", "index", "last_destroyed", "new", "state")
 
     def __init__(self, state: MachineState) -> None:
         self.state = state
@@ -43,22 +45,14 @@ class MachineBuilder:
         self.due: datetime | None = state.due
         self.first = state._index.dues.first
         self.last_destroyed = state.last_destroyed
-        self._new: dict[ContractId, Instance] = {}  # those that the state does not have yet
-        self._gone: list[ContractId] = []  # those that it still has
-
-    def put(self, before: Instance | None, instance: Instance) -> None:
-        """Take an instance in the place of what it was before, ``None`` if it was not there."""
-        index = self.index
-        if index is self.state._index:
-            index = self.index = index.copy()
-        index.put(before, instance)
-        self._new[instance.contract.id] = instance
+        self.new: dict[ContractId, Instance] = {}
+        self.gone: list[ContractId] = []
 
     def remove(self, instance: Instance, at: datetime) -> None:
         """Take an instance out that was put there, as it is destroyed."""
         self.index.put(instance, None)
-        del self._new[instance.contract.id]
-        self._gone.append(instance.contract.id)
+        del self.new[instance.contract.id]
+        self.gone.append(instance.contract.id)
         if not instance.contract.is_free_test:
             self.last_destroyed = at
 
@@ -67,15 +61,19 @@ class MachineBuilder:
         self.first = self.index.dues.first
         return due_of(self.state, self.index)
 
-    def machine(self) -> MachineState:
-        """Return the machine with its instances as they are now."""
-        state = self.state
-        if self._new or self._gone:
-            instances = state.instances.updated(self._new, self._gone)  # type: ignore[attr-defined]
-            self._new, self._gone = {}, []
-            last = self.last_destroyed
-            self.state = state = repopulated(state, instances, last, self.index, self.due, None)
-        return state
+    def repopulate(self) -> MachineState:
+        """Let the state have the instances as they are now, and return it."""
+        instances: Any = self.state.instances
+        self.state = repopulated(
+            self.state,
+            instances.updated(self.new, self.gone),
+            self.last_destroyed,
+            self.index,
+            self.due,
+            None,
+        )
+        self.new, self.gone = {}, []
+        return self.state
 
 
 class AccountBuilder(Account):

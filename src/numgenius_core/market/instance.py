@@ -257,22 +257,12 @@ NEW_INSTANCE: Final[Instance] = maker(Instance)(
     }
 )
 """An instance with nothing of its own: a new one is as this one in all that is left out."""
-_put_flow: Final = Instance.flow.__set__  # type: ignore[attr-defined]  # a slot
-_put_deposit: Final = Instance.deposit.__set__  # type: ignore[attr-defined]
-_put_promise: Final = Instance.promise.__set__  # type: ignore[union-attr]
-_put_entry: Final = Instance._entry.__set__  # type: ignore[union-attr]
-_put_entry(NEW_INSTANCE, None)
-
-
-def fill_flow(instance: Instance, flow: Flow, deposit: Ledger) -> None:
-    """Fill in the flow of an instance that was just made and that nobody else has."""
-    _put_flow(instance, flow)
-    _put_deposit(instance, deposit)
-
-
-def fill_promise(instance: Instance, promise: PromiseState) -> None:
-    """Fill in the promise of an instance that was just made and that nobody else has."""
-    _put_promise(instance, promise)
+# These fill in the slot of an instance that was just made and that nobody else has.
+fill_flow: Final = Instance.flow.__set__  # type: ignore[attr-defined]
+fill_deposit: Final = Instance.deposit.__set__  # type: ignore[attr-defined]
+fill_promise: Final = Instance.promise.__set__  # type: ignore[union-attr]
+_fill_entry: Final = Instance._entry.__set__  # type: ignore[union-attr]
+_fill_entry(NEW_INSTANCE, None)
 
 
 def with_present_bid(instance: Instance) -> Contract:
@@ -306,7 +296,7 @@ def entry_of(instance: Instance) -> Entry | None:
             arrival += AFTER_ALL
     entry = level, arrival, contract.id, block.gpu_set
     if bid is not None:  # one on demand stands elsewhere while it waits
-        _put_entry(instance, entry)
+        _fill_entry(instance, entry)
     return entry
 
 

@@ -342,12 +342,8 @@ repopulated: Final = copier_of(
 )
 
 
-_put_due: Final = MachineState.due.__set__  # type: ignore[union-attr]  # a slot
-
-
-def fill_due(state: MachineState, due: datetime | None) -> None:
-    """Fill in when a machine is due that was just made and that nobody else has."""
-    _put_due(state, due)
+fill_due: Final = MachineState.due.__set__  # type: ignore[union-attr]
+"""Fills in when a machine is due that was just made and that nobody else has."""
 
 
 def due_of(state: MachineState, index: MachineIndex) -> datetime | None:
