@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
@@ -32,6 +33,7 @@ Place = Literal["upper left", "lower right", "above", "beside"]
 Number = int | float | Fraction | Decimal | Money | Rate
 """What can be drawn; it becomes a ``float``, as a picture needs no more."""
 
+POINTS_PER_INCH: Final = 72
 _Corner = Literal["upper left", "lower left", "lower right"]
 _PLACES: Final[dict[Place, tuple[_Corner, tuple[float, float] | None]]] = {
     "upper left": ("upper left", None),
@@ -191,6 +193,29 @@ def dressed(axes: Axes, look: Look) -> Axes:
     axes.grid(visible=True, color=look.faint, linewidth=0.6)
     axes.set_axisbelow(True)
     return axes
+
+
+def points_of(axes: Axes) -> tuple[float, float]:
+    """Return how many points of the paper a unit of each axis takes, as they are laid out now."""
+    figure = axes.figure.figure  # of a part the whole one
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    box = axes.get_window_extent()
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    inch = POINTS_PER_INCH / figure.dpi
+    return inch * box.width / abs(right - left), inch * box.height / abs(high - low)
+
+
+@lru_cache(maxsize=1024)
+def width_of(text: str, size: float) -> float:
+    """Return how wide a text is, in points: that of its longest line."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(size=size)
+    lines = text.split("\n")
+    return max(text_to_path.get_text_width_height_descent(line, font, False)[0] for line in lines)
 
 
 def number_of(value: object, path: str) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from numgenius_core._checks import as_tuple, check_kind
 from numgenius_core.contracts.contract import Contract, check_contracts
@@ -21,11 +21,14 @@ from numgenius_core.plots._style import (
     look_of,
     name_axes,
     panels,
+    points_of,
+    width_of,
 )
 from numgenius_core.rates import PerGpuHour, PerHour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import PolyCollection
 
 _ROW: Final = 0.8  # of the height of a GPU's row, the rest being air
 _MODES: Final = {
@@ -34,6 +37,28 @@ _MODES: Final = {
     Mode.INTERRUPTIBLE: ("interruptible, at its bid\n($ per GPU-hour)", 1, ".."),
 }
 _FREE_TEST: Final = ("host's free test", 3, "\\\\")
+_OF_BAND: Final = 0.94  # of a band's height, the rest being air
+_EDGE: Final = 0.8  # points
+_NARROW: Final = 4  # points: the edges of a bar as narrow would cover most of it
+_LABEL_SIZE: Final = 8  # points
+
+
+class _Bar(NamedTuple):
+    """The bar of a contract: its ends in days, the levels of its GPUs' rows, and its height."""
+
+    contract: Contract
+    left: float
+    right: float
+    levels: list[float]
+    height: float
+
+    def corners(self) -> list[list[tuple[float, float]]]:
+        """Return the corners of its rectangle in each row."""
+        half, (left, right) = self.height / 2, (self.left, self.right)
+        return [
+            [(left, low), (right, low), (right, high), (left, high)]
+            for low, high in ((level - half, level + half) for level in self.levels)
+        ]
 
 
 def machine_timeline(
@@ -49,8 +74,9 @@ def machine_timeline(
 
     Contracts that hold the same GPU at the same time, as bids and a host's free test may, share its
     row, each from its start to its end as agreed. A bar has the contract's number, and a bid's what
-    it bids per GPU: of two that share a row the higher runs. A thin line is time in which no
-    contract is there for the GPU; an arrow is a contract without end.
+    it bids per GPU: of two that share a row the higher runs. A bar in which that has no room goes
+    without. A thin line is time in which no contract is there for the GPU; an arrow is a contract
+    without end.
 
     Args:
         machine: The machine whose GPUs are the rows.
@@ -82,11 +108,9 @@ def machine_timeline(
     down = _periods(windows)
     (drawn,) = panels(axes, 1, style, (8.0, 1.6 + 0.45 * machine.gpus))
     look = look_of(style)
-    for gpu in range(machine.gpus):
-        for span in free_time([each for each in known if gpu in each.block.slots], within):
-            drawn.plot(_days(span), [gpu, gpu], color=look.faint, linewidth=2)
-    for contract, band, bands in _bands(known):
-        _draw_contract(drawn, look, contract, within, band, bands)
+    _draw_free(drawn, look, known, machine, within)
+    bars = _bars(known, within)
+    drawn_bars = _draw_bars(drawn, look, bars)
     for period in down:
         drawn.axvspan(
             *_days(period),
@@ -105,8 +129,12 @@ def machine_timeline(
     name_axes(drawn, x="time (UTC)", y="GPU (slot)")
     _time_axis(drawn)
     drawn.grid(visible=False, axis="y")
-    drawn.plot([], [], color=look.faint, linewidth=2, label="free")
     legend_of(drawn, look, "beside")
+    wide, high = points_of(drawn)  # now that the legend has taken its room
+    for collection, its_bars in drawn_bars:
+        widths = [wide * (bar.right - bar.left) for bar in its_bars for _ in bar.levels]
+        collection.set_linewidth([_EDGE if each > _NARROW else 0 for each in widths])
+    _write_labels(drawn, look, bars, wide, high)
     return drawn
 
 
@@ -161,44 +189,94 @@ def _end(contract: Contract) -> datetime:
     return contract.end or datetime.max.replace(tzinfo=UTC)
 
 
-def _draw_contract(
-    axes: Axes, look: Look, contract: Contract, within: Interval, band: int, bands: int
+def _bars(contracts: list[Contract], within: Interval) -> list[_Bar]:
+    """Return the bar of each contract, as long as it holds its GPUs within a period."""
+    bars = []
+    for contract, band, bands in _bands(contracts):
+        period = Interval(max(contract.start, within.start), min(_end(contract), within.end))
+        left, right = _days(period)
+        height = _ROW / bands
+        middle = (band + 0.5) * height - _ROW / 2
+        levels = [gpu + middle for gpu in contract.block.slots]
+        bars.append(_Bar(contract, left, right, levels, height * _OF_BAND))
+    return bars
+
+
+def _draw_free(
+    axes: Axes, look: Look, contracts: list[Contract], machine: Machine, within: Interval
 ) -> None:
-    """Draw a bar in the row of each GPU of a contract, with its number."""
-    name, colour, hatch = _FREE_TEST if contract.is_free_test else _MODES[contract.mode]
-    first, last = _days(
-        Interval(max(contract.start, within.start), min(_end(contract), within.end))
-    )
-    height = _ROW / bands
-    shift = (band + 0.5) * height - _ROW / 2
-    levels = [gpu + shift for gpu in contract.block.slots]
-    axes.barh(
-        levels,
-        last - first,
-        left=first,
-        height=height * 0.94,
-        facecolor=look.colours[colour],
-        edgecolor=look.paper,
-        hatch=hatch,
-        linewidth=0.8,
-        label=name,
-    )
-    bid = "" if contract.bid is None else f": {_per_gpu(contract.bid, contract.block.size)}"
-    arrow = " →" if contract.end is None else ""
-    for level in levels:
-        axes.text(
-            (first + last) / 2,
-            level,
-            f"{contract.id}{bid}{arrow}",
-            ha="center",
-            va="center",
-            color=look.ink,
-            fontsize=8,
-            clip_on=True,
-            bbox={"facecolor": look.paper, "edgecolor": "none", "pad": 1.2},
-            zorder=4,
-            **AS_IT_IS,
+    """Draw the time without a contract as thin lines, all of them at once."""
+    from matplotlib.collections import LineCollection
+
+    lines = [
+        [(at, gpu) for at in _days(span)]
+        for gpu in range(machine.gpus)
+        for span in free_time([each for each in contracts if gpu in each.block.slots], within)
+    ]
+    free = LineCollection(lines, colors=look.faint, linewidths=2, label="free")
+    axes.add_collection(free, autolim=False)
+
+
+def _draw_bars(axes: Axes, look: Look, bars: list[_Bar]) -> list[tuple[PolyCollection, list[_Bar]]]:
+    """Draw the bars of each mode at once, in the row of each GPU; return them with their bars."""
+    from matplotlib.collections import PolyCollection
+
+    kinds: dict[tuple[str, int, str], list[_Bar]] = {}
+    for bar in bars:
+        of = bar.contract
+        kind = _FREE_TEST if of.is_free_test else _MODES[of.mode]
+        kinds.setdefault(kind, []).append(bar)
+    drawn = []
+    for (name, colour, hatch), found in kinds.items():
+        collection = PolyCollection(
+            [corners for bar in found for corners in bar.corners()],
+            facecolor=look.colours[colour],
+            edgecolor=look.paper,
+            hatch=hatch,
+            linewidth=_EDGE,
+            label=name,
         )
+        axes.add_collection(collection, autolim=False)
+        drawn.append((collection, found))
+    return drawn
+
+
+def _write_labels(axes: Axes, look: Look, bars: list[_Bar], wide: float, high: float) -> None:
+    """Write the number of each contract in its bars, where there is room.
+
+    Args:
+        axes: Where the bars are.
+        look: The colours.
+        bars: The bars.
+        wide: Points of a day on the paper.
+        high: Points of a row.
+    """
+    for bar in bars:
+        room = wide * (bar.right - bar.left)
+        if room < _LABEL_SIZE or high * bar.height < _LABEL_SIZE:
+            continue
+        text = _label(bar.contract)
+        if width_of(text, _LABEL_SIZE) > room:
+            continue
+        for level in bar.levels:
+            axes.text(
+                (bar.left + bar.right) / 2,
+                level,
+                text,
+                ha="center",
+                va="center",
+                color=look.ink,
+                fontsize=_LABEL_SIZE,
+                clip_on=True,
+                bbox={"facecolor": look.paper, "edgecolor": "none", "pad": 1.2},
+                zorder=4,
+                **AS_IT_IS,
+            ).set_in_layout(False)  # it lies within the axes
+
+
+def _label(contract: Contract) -> str:
+    bid = "" if contract.bid is None else f": {_per_gpu(contract.bid, contract.block.size)}"
+    return f"{contract.id}{bid}{' →' if contract.end is None else ''}"
 
 
 def _per_gpu(bid: PerHour, gpus: int) -> str:
