@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -233,6 +234,11 @@ class TestEveryPicture:
         monkeypatch.setitem(sys.modules, "matplotlib.axes", None)
         with pytest.raises(MissingExtra, match=r"numgenius-core\[plot\]"):
             DRAWN[name]()
+
+    @each_picture
+    def test_no_legend_lies_over_what_is_drawn(self, name: str) -> None:
+        with_legend = [each for each in many(DRAWN[name]()) if each.get_legend() is not None]
+        assert not [each for each in with_legend if over_its_axes(each)]
 
 
 class TestDiscountCurve:
@@ -693,6 +699,23 @@ class TestBids:
         """What is drawn reaches every corner: the dearest bid, the on-demand price beside it."""
         drawn = bid_availability([1, 2], [0.5, 1], [1, 1], [3, 0], on_demand=2)
         assert [over_its_axes(each) for each in drawn[:2]] == [False, False]
+
+    def test_points_at_an_edge_are_whole(self) -> None:
+        drawn: Any = bid_availability([1, 2], [0, 1], [None, 1], [3, 0])
+        points = [
+            each for axes in drawn for each in axes.get_lines() if each.get_marker() != "None"
+        ]
+        assert not [each for each in points if each.get_clip_on()]
+
+    @pytest.mark.parametrize("dearest", [0.03, 0.9, 30])
+    def test_prices_along_an_axis_do_not_overlap(self, dearest: float) -> None:
+        drawn: Any = bid_availability([0.001, dearest], [0.5, 1], [0.001, 1], [3, 0])
+        drawn[2].figure.draw_without_rendering()
+        low, high = drawn[2].get_xlim()
+        ticks = zip(drawn[2].get_xticks(), drawn[2].get_xticklabels(), strict=True)
+        boxes = [text.get_window_extent() for at, text in ticks if low <= at <= high]
+        assert len(boxes) > 2
+        assert not [1 for one, two in pairwise(boxes) if one.overlaps(two)]
 
     def test_nothing_ever_paid_has_a_scale_too(self) -> None:
         _, price, _ = bid_availability([1], [0], [0], [0])

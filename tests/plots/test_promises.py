@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from math import isnan
 from typing import Any
 
 import pytest
@@ -48,6 +49,13 @@ class TestTheSchedules:
             due = OUR_RULES.credit.share_parts(whole, parts) if parts < whole else 0
             assert paid == pytest.approx(100 * float(due) / PARTS)
 
+    def test_ticks_are_written_in_whole(self) -> None:
+        axes: Any = promise_schedules(claim="0.99999", target="0.99999")
+        axes[0].figure.draw_without_rendering()
+        for axis in (each.xaxis for each in axes):
+            assert axis.get_offset_text().get_text() == ""
+            assert "99.997" in [tick.label1.get_text() for tick in axis.get_major_ticks()]
+
     def test_a_low_target_is_drawn_from_one_per_cent_on(self) -> None:
         axes: Any = promise_schedules(claim="0.5", target="0.4")
         assert axes[0].lines[0].get_xdata()[0] == 1.0
@@ -75,6 +83,28 @@ class TestABacktest:
         heights = [bar.get_height() for bar in below.patches]
         assert heights == [*[pytest.approx(0.9701015625)] * 3, 0, 0, -84]
         assert below.get_xlabel() == "days since 2026-07-01"
+
+    def test_no_blend_is_drawn_where_nothing_was_rented(self) -> None:
+        """A straight line of 80 days said what nobody computed, and a day alone had none."""
+        rentals = [Interval(T0 + a * DAY, T0 + b * DAY) for a, b in ((0, 2), (5, 6), (80, 82))]
+        tried = backtest(UptimeHistory(rentals=tuple(rentals)), PerHour("3.50"), Promise("0.99"))
+        axes: Any = sla_backtest(tried)
+        above, below = axes
+        blend = above.lines[1]
+        known = dict(zip(blend.get_xdata(), blend.get_ydata(), strict=True))
+        days = {at: day.blend for at, day in enumerate(tried.settlement.days) if day.intended}
+        assert list(known) == list(range(82))
+        for at, value in known.items():
+            blended = days.get(at)
+            assert isnan(value) if blended is None else value == 100 * float(blended)
+        assert (blend.get_markevery(), blend.get_marker()) == ([5], "_")
+
+    @pytest.mark.parametrize("days", [1, 2, 4])
+    def test_days_are_counted_in_whole(self, days: int) -> None:
+        history = UptimeHistory(rentals=(Interval(T0, T0 + days * DAY),))
+        axes: Any = sla_backtest(backtest(history, PerHour("3.50"), Promise("0.99")))
+        assert all(tick == int(tick) for tick in axes[1].get_xticks())
+        assert axes[0].lines[1].get_markevery() == ([0] if days == 1 else [])
 
     def test_what_the_platform_pays_of_a_credit_is_below_what_the_host_does(self) -> None:
         dead = Outage(period=Interval(T0, T0 + DAY))

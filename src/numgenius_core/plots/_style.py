@@ -26,18 +26,18 @@ from numgenius_core.rates import Rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-Place = Literal["upper left", "lower right", "above", "beside"]
-"""Where a legend is: in the picture, where nothing else may be, or outside of it."""
+Place = Literal["above", "beside"]
+"""Where a legend is: outside of what is drawn, which may be anywhere in the picture."""
 Number = int | float | Fraction | Decimal | Money | Rate
 """What can be drawn; it becomes a ``float``, as a picture needs no more."""
 
+_WIDE: Final = 1_000  # of the highest price by the lowest: more ticks than ten-folds lack room
 POINTS_PER_INCH: Final = 72
-_Corner = Literal["upper left", "lower left", "lower right"]
-_PLACES: Final[dict[Place, tuple[_Corner, tuple[float, float] | None]]] = {
-    "upper left": ("upper left", None),
-    "lower right": ("lower right", None),
+_Corner = Literal["upper left", "lower left"]
+_PLACES: Final[dict[Place, tuple[_Corner, tuple[float, float]]]] = {
     "above": ("lower left", (0, 1)),
     "beside": ("upper left", (1.01, 1)),
 }
@@ -176,9 +176,22 @@ def by_factor(axes: Axes) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < _WIDE * low else (1,)))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def whole_numbers(axes: Axes) -> None:
+    """Let the ticks along an axis be whole numbers: there is no half of a day's settlement."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Write each tick of an axis in whole, with nothing to add that stands elsewhere."""
+    axis.set_major_formatter("{x:,.13g}")  # as many digits as a sum of floats can be trusted with
 
 
 def dressed(axes: Axes, look: Look) -> Axes:

@@ -33,6 +33,7 @@ from numgenius_core.plots._style import (
     number_of,
     numbers_of,
     panels,
+    plain_numbers,
     written,
 )
 from numgenius_core.plots._sweeps import alone, figure_of, is_sweep, level_of, setting, varied
@@ -111,8 +112,8 @@ def discount_curve(
     )
     below.set(ylim=(0, None))
     name_axes(below, x="time prepaid (months of 720 hours)", y="deposit ($)")
-    below.yaxis.set_major_formatter("{x:,g}")
-    legend_of(below, look, "upper left")
+    plain_numbers(below.yaxis)
+    legend_of(below, look, "above")
     return above, below
 
 
@@ -189,7 +190,7 @@ def price_ladder(
     drawn.set(ylim=(-0.6, len(rows) - 0.4))
     if min(map(min, prices.values())) > 0:
         by_factor(drawn)  # models differ by a factor, not by a sum
-    legend_of(drawn, look, "lower right")
+    legend_of(drawn, look, "above")
     return drawn
 
 
@@ -419,7 +420,7 @@ def revenue_curve(
         x="price ($ per GPU-hour)" if price_label is None else price_label,
         y="mean ($)" if value_label is None else value_label,
     )
-    drawn.yaxis.set_major_formatter("{x:,g}")
+    plain_numbers(drawn.yaxis)
     legend_of(drawn, look, "above")
     return drawn
 
@@ -488,7 +489,8 @@ def bid_availability(
         (second, recorded, 3, "D", "recorded price, on average"),
         (third, counts, 2, "^", None),
     ):
-        drawn.plot(at, values, marker, color=look.colours[index], label=label)
+        # A point at an edge is whole, too.
+        drawn.plot(at, values, marker, color=look.colours[index], label=label, clip_on=False)
     every = _every_bid([bid for bid in paid if not isnan(bid)])
     second.plot(every, every, color=look.colours[1], linewidth=1)
     for drawn, label, lists in (

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import nan
 from typing import TYPE_CHECKING, Final, Literal
 
 from numgenius_core._checks import check_kind
 from numgenius_core._terms import DEFAULT_SPREAD, PARTS, Promise
 from numgenius_core.errors import RuleViolation
-from numgenius_core.plots._style import legend_of, look_of, name_axes, number_of, panels
+from numgenius_core.plots._style import (
+    Look,
+    legend_of,
+    look_of,
+    name_axes,
+    number_of,
+    panels,
+    whole_numbers,
+    plain_numbers,
+)
 from numgenius_core.sla.backtests import Backtest
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules, credit_parts
 from numgenius_core.sla.terms import SlaTerms
@@ -63,9 +73,11 @@ def promise_schedules(
         label = f"spread {float(spread):g}"
         above.plot(at, shares, color=colour, linestyle=line, linewidth=2, label=label)
     above.set(ylim=(0, None))
-    name_axes(above, x="target (%)", y=f"fee (% of the price), claim {float(top):.5g}")
+    name_axes(above, x="target (%)", y=f"fee (% of the price),\nclaim {float(top):.5g}")
+    for axis in (above.xaxis, above.yaxis, below.xaxis):
+        plain_numbers(axis)
     above.tick_params(labelbottom=True)  # of another quantity than the axis below
-    legend_of(above, look, "upper left")
+    legend_of(above, look, "above")
     low, whole = int(least * PARTS), asked.target_parts
     blends = [low + (PARTS - low) * point // _POINTS for point in range(_POINTS + 1)]
     credits_ = [
@@ -76,7 +88,7 @@ def promise_schedules(
     below.plot(at, credits_, color=look.colours[1], linewidth=2)
     below.axvline(100 * whole / PARTS, color=look.ink, linestyle=":", linewidth=1)
     below.set(xlim=(at[0], at[-1]), ylim=(0, None))
-    credit = f"credit (% of the day), target {float(asked.target):.5g}"
+    credit = f"credit (% of the day),\ntarget {float(asked.target):.5g}"
     name_axes(below, x="blend of the day (%)", y=credit)
     return above, below
 
@@ -89,8 +101,8 @@ def sla_backtest(
 ) -> tuple[Axes, Axes]:
     """Draw a backtest: uptime and blend beside the target, and fees and credits, day by day.
 
-    Days without rental have no point; credits point down, the host's part of them above the
-    platform's.
+    Days without rental have no point, and no line runs through them; credits point down, the host's
+    part of them above the platform's.
 
     Args:
         tried: The backtest, with at least one day of rental.
@@ -124,7 +136,7 @@ def sla_backtest(
     blend = [100 * float(day.blend or 0) for _, day in days]
     target = 100 * float(settled.cover.terms.target)
     above.plot(at, up, linestyle="", marker="o", markersize=3, color=look.colours[0], label="day")
-    above.plot(at, blend, color=look.colours[1], linewidth=1.5, label="blend")
+    _draw_blend(above, look, at, blend)
     above.axhline(target, color=look.ink, linestyle=":", linewidth=1, label="target")
     name_axes(above, y="uptime (%)")
     legend_of(above, look, "above")
@@ -140,5 +152,27 @@ def sla_backtest(
         below.bar(at, by_platform, bottom=by_host, color=colour, width=0.9, label=label)
     paid = "fees, credits ($)" if any(by_host) or any(by_platform) else "fees ($); no credits"
     name_axes(below, x=f"days since {settled.days[0].day:%Y-%m-%d}", y=paid)
+    whole_numbers(below)
     legend_of(below, look, "above")
     return above, below
+
+
+def _draw_blend(axes: Axes, look: Look, days: list[int], blend: list[float]) -> None:
+    """Draw a line over days that follow each other, and a dash where one is alone.
+
+    A day without rental has no blend, so no line runs through it.
+    """
+    known = dict(zip(days, blend, strict=True))
+    at = range(days[0], days[-1] + 1)
+    alone = [i for i, day in enumerate(at) if {day - 1, day, day + 1} & known.keys() == {day}]
+    axes.plot(
+        at,
+        [known.get(day, nan) for day in at],
+        color=look.colours[1],
+        linewidth=1.5,
+        marker="_",
+        markersize=7,
+        markeredgewidth=1.5,
+        markevery=alone,
+        label="blend",
+    )
