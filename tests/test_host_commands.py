@@ -745,7 +745,8 @@ class TestCharge:
         assert "No power price" not in str(lines)
         assert answer(capsys, *few, "--from", "0.20", "--to", "0.40")["edge"]
         lines = text(capsys, *few, "--from", "2.80", "--to", "9").splitlines()
-        assert lines[-1].startswith("Best of those tried is the lowest, $2.80")
+        assert lines[-1].startswith("All prices tried bring the same: look at a lower --from")
+        assert not [line for line in lines[1:-1] if "*" in line]
 
     def test_fitted_to_what_the_machine_has_seen(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path

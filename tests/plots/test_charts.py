@@ -518,7 +518,27 @@ class TestLadder:
         ]
         drawn: Any = price_ladder(iter(offers))
         names = [text.get_text() for text in drawn.get_yticklabels()]
-        assert names == ["cheap (3)", "x" * 17 + "… (1)", "dear (3)"]
+        assert names == ["cheap (3)", "x" * 9 + "…" + "x" * 8 + " (1)", "dear (3)"]
+
+    def test_models_that_differ_have_rows_that_differ(self) -> None:
+        """Three of one series were cut to the same words."""
+        maker = "RTX PRO 6000 Blackwell"
+        editions = ("Server Edition", "Workstation Edition", "Max-Q Workstation Edition")
+        offers = [offer(f"{maker} {edition}", "1", n) for n, edition in enumerate(editions)]
+        drawn: Any = price_ladder([*offers, offer("A100", "1", 9)])
+        names = [text.get_text() for text in drawn.get_yticklabels()]
+        assert len(set(names)) == 4
+        assert not over_its_axes(drawn)
+        legend, picture = drawn.get_legend().get_window_extent(), drawn.figure.bbox
+        assert picture.x0 <= legend.x0 < legend.x1 <= picture.x1
+
+    def test_of_many_models_those_with_most_offers_are_drawn(self) -> None:
+        offers = [offer(f"GPU {n}", str(1 + n), n) for n in range(50)]
+        offers += [offer("GPU 49", "50", 100 + n) for n in range(2)]
+        drawn: Any = price_ladder(offers)
+        names = [text.get_text() for text in drawn.get_yticklabels()]
+        assert names == [*(f"GPU {n} (1)" for n in range(39)), "GPU 49 (3)"]
+        assert drawn.get_ylabel() == "GPU model (offers); 10 with fewer offers left out"
 
     def test_what_is_not_rentable_is_empty(self) -> None:
         drawn: Any = price_ladder([offer("a", "1"), evolve(offer("a", "2"), rentable=False)])
@@ -578,8 +598,38 @@ class TestHeatMap:
         inks = {each.get_text(): each.get_color() for each in drawn.texts}
         assert (inks["0.00"], inks["100"]) == ("#ffffff", "#000000")
 
-    def test_one_value_everywhere_is_drawn(self) -> None:
-        assert len(heat(((2, 2), (2, 2))).texts) == 4
+    def test_one_value_everywhere_is_drawn_and_none_is_framed(self) -> None:
+        drawn: Any = heat(((2, 2), (2, 2)))
+        assert len(drawn.texts) == 4
+        assert not drawn.patches
+        assert drawn.figure.axes[1].get_ylabel() == "income ($), all equal"
+
+    def test_of_many_cells_the_colours_speak(self) -> None:
+        """Number by number, 30 rows of 30 took 12 seconds; a hundred made a sheet of 8 feet."""
+        drawn: Any = heat(
+            [[i * j for i in range(100)] for j in range(100)],
+            rows=list(range(100)),
+            columns=list(range(1_000, 1_100)),
+        )
+        assert not drawn.texts
+        assert max(drawn.figure.get_size_inches()) < 13
+        self.check_labels(drawn)
+
+    def test_long_names_stand_side_by_side_within_the_picture(self) -> None:
+        names = [f"{which} very long name of a setting that goes on" for which in ("a", "b")]
+        drawn: Any = heat(((1, 2), (3, 4)), rows=names, columns=names)
+        self.check_labels(drawn)
+        assert drawn.get_yticklabels()[0].get_text() == "a very long …hat goes on"
+
+    def check_labels(self, drawn: Any) -> None:
+        figure = drawn.figure
+        figure.draw_without_rendering()
+        for labels in drawn.get_xticklabels(), drawn.get_yticklabels():
+            boxes = [each.get_window_extent() for each in labels]
+            assert not [1 for one, two in pairwise(boxes) if one.overlaps(two)]
+            for box in boxes:
+                assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+                assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
 
     @pytest.mark.parametrize(
         ("values", "error"),
@@ -619,14 +669,44 @@ class TestRevenueCurve:
         assert line(drawn, "largest mean, at 0.75") == ([0.75], [30])
         (band,) = drawn.collections
         assert band.get_label() == "95 % interval"
-        assert band.get_hatch()
-        corners = {(float(x), float(y)) for x, y in band.get_paths()[0].vertices}
-        assert {(0.5, 9), (0.5, 11), (0.75, 25), (0.75, 35), (1, 20)} <= corners
+        bars = [[tuple(map(float, end)) for end in bar] for bar in band.get_segments()]
+        assert bars == [[(0.5, 9), (0.5, 11)], [(0.75, 25), (0.75, 35)], [(1, 20), (1, 20)]]
         assert "$ per GPU-hour" in drawn.get_xlabel()
         assert "$" in drawn.get_ylabel()
 
     def test_the_legend_lies_over_nothing(self) -> None:
         assert not over_its_axes(revenue_curve([1, 2], [3, 4], [(2, 9), (2, 9)]))
+
+    def test_no_line_where_nothing_was_computed(self) -> None:
+        """Between two prices that were tried nobody simulated anything."""
+        drawn: Any = revenue_curve([1, 2, 3], [3, 5, 4], [(2, 9), (2, 9), (2, 9)])
+        assert {each.get_linestyle() for each in drawn.get_lines()} == {"None"}
+
+    def test_one_price_has_its_interval_and_is_not_marked(self) -> None:
+        drawn: Any = revenue_curve([1], [3], [(2, 9)])
+        (band,) = drawn.collections
+        assert [[*map(float, end)] for end in band.get_segments()[0]] == [[1, 2], [1, 9]]
+        assert drawn.get_legend_handles_labels()[1] == ["interval", "mean"]
+
+    def test_where_all_are_equal_none_is_marked(self) -> None:
+        drawn: Any = revenue_curve([1, 2, 3], [5, 5, 5])
+        assert drawn.get_legend_handles_labels()[1] == ["mean, the same at all"]
+
+    @pytest.mark.parametrize(
+        ("means", "said"),
+        [([5, 4, 5], "1 and 3"), ([5, 5, 5, 5, 5, 4], "1 and 2 and 3 and 2 more")],
+    )
+    def test_of_equal_ones_each_is_marked(self, means: list[int], said: str) -> None:
+        drawn: Any = revenue_curve(range(1, len(means) + 1), means)
+        at, best = line(drawn, f"largest mean, at {said}")
+        assert best == [5] * len(at) == [5] * means.count(5)
+
+    def test_numbers_are_written_in_whole(self) -> None:
+        drawn: Any = revenue_curve([1, 2, 3], [1_234_567_890, 1_234_567_891, 1_234_567_892])
+        drawn.figure.draw_without_rendering()
+        texts = [tick.label1.get_text() for tick in drawn.yaxis.get_major_ticks()]
+        assert len(set(texts)) == len(texts)
+        assert {"1,234,567,890", "1,234,567,891"} <= set(texts)
 
     def test_without_intervals_there_is_no_band(self) -> None:
         assert not revenue_curve([1, 2], [3, 4]).collections

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
@@ -11,6 +11,7 @@ from itertools import combinations
 from math import isnan
 from typing import Any
 
+import numpy as np
 import pytest
 from attrs import evolve
 
@@ -21,9 +22,13 @@ from numgenius_core.plots import bid_availability, price_ladder, revenue_curve, 
 from numgenius_core.plots._style import labels_of
 from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.whatif import Sweep, sweep, vary
+from numgenius_core.whatif.wording import COUNTS, DOLLARS, LEAST_IS_BEST, SHARES
 from numgenius_core.wire import read_sample
 from price_records import HOUR, series
+from scenario_parts import listing
 from sweep_cases import PRICES, WEEK
+
+RIVAL = evolve(listing(9), machine=evolve(listing(9).machine, host="other"))
 
 
 @cache
@@ -38,6 +43,12 @@ def found(*names: str) -> Sweep:
 def plan() -> BidPlan:
     """Return three bids, the first of which never runs, and not in order."""
     return compare_bids(series("0.20", "0.50", "0.30"), ["0.60", "0.10", "0.30"])
+
+
+def means_of(axes: Any) -> tuple[list[float], list[float]]:
+    """Return the settings and the means of a curve."""
+    (found,) = [each for each in axes.get_lines() if str(each.get_label()).startswith("mean")]
+    return list(map(float, found.get_xdata())), list(map(float, found.get_ydata()))
 
 
 def drawn_line(axes: Any, index: int = 0) -> list[float]:
@@ -89,11 +100,11 @@ class TestASweep:
         assert axes.get_xlabel() == "price ($ per GPU-hour)"
         assert "95 % interval" in [text.get_text() for text in axes.get_legend().get_texts()]
         pairs = found("price").curve("price")
-        assert drawn_line(axes) == [float(each.mean) for _, each in pairs]
-        assert list(axes.get_lines()[0].get_xdata()) == [float(price) for price, _ in pairs]
+        assert means_of(axes)[1] == [float(each.mean) for _, each in pairs]
+        assert means_of(axes)[0] == [float(price) for price, _ in pairs]
         assert axes.collections  # its intervals
         other = revenue_curve(found("price"), measure="occupancy")
-        assert other.get_ylabel() == "occupancy"
+        assert other.get_ylabel() == "occupancy (%)"
         assert revenue_curve(found("price"), value_label="$").get_ylabel() == "$"
 
     def test_profit_without_a_price_of_power_says_so(self) -> None:
@@ -101,6 +112,63 @@ class TestASweep:
         axes: Any = revenue_curve(free)
         assert axes.get_ylabel() == "profit in 3 d ($, no power price)"
         assert axes.get_legend_handles_labels()[1] == ["mean", "largest mean, at 0.4"]
+
+    @pytest.mark.parametrize("measure", [*DOLLARS, *SHARES, *COUNTS])
+    def test_units_and_scale_are_those_of_the_table(self, measure: str) -> None:
+        curve: Any = revenue_curve(found("price"), measure=measure)
+        of_two = found("price", "min_gpu")
+        heat: Any = sweep_heat_map(of_two, measure=measure)
+        for label in (curve.get_ylabel(), heat.figure.axes[1].get_ylabel()):
+            assert label.startswith(measure)
+            assert label.removesuffix(", all equal").endswith(")")  # of its unit
+        for mean, row in zip(means_of(curve)[1], found("price").table(measure).rows, strict=True):
+            assert mean == pytest.approx(float(row[1].split()[0]), abs=0.051)
+        (image,) = heat.get_images()
+        cells = [float(row[1].split()[0]) for row in of_two.table(measure).rows]
+        assert image.get_array().ravel().tolist() == pytest.approx(cells, abs=0.051)
+
+    @pytest.mark.parametrize("measure", LEAST_IS_BEST)
+    def test_where_less_is_better_the_least_is_marked(self, measure: str) -> None:
+        drawn: Any = revenue_curve(found("price"), measure=measure)
+        means = means_of(drawn)[1]
+        labels = [each.get_label() for each in drawn.get_lines()]
+        if min(means) < max(means):
+            (label,) = [each for each in labels if each.startswith("smallest mean, at ")]
+            assert drawn.get_lines()[labels.index(label)].get_ydata()[0] == min(means)
+        both = found("price", "min_gpu")
+        heat: Any = sweep_heat_map(both, measure=measure)
+        values = heat.get_images()[0].get_array()
+        framed = [each.get_xy() for each in heat.patches if each.get_gid() == "best"]
+        assert framed
+        assert all(values[int(y + 0.5), int(x + 0.5)] == values.min() for x, y in framed)
+
+    @pytest.mark.parametrize(
+        ("varied", "at", "labels"),
+        [
+            ({"max_discount": ["0.4", 0, Fraction(1, 5)]}, [0, 0.2, 0.4], None),
+            ({"price": [PRICES[1], PRICES[0]]}, [0.3, 0.4], None),
+            ({"min_gpu": [np.int64(2), 1]}, [1, 2], None),
+            (
+                {"end": [None, datetime(2026, 2, 1, tzinfo=UTC)]},
+                [0, 1],
+                ["never", "2026-02-01 00:00"],
+            ),
+            ({"mix": [(2, 4), (1, 1)]}, [0, 1], ["2+4", "1+1"]),
+            ({"rivals": [(), (RIVAL,)]}, [0, 1], ["none", "#2"]),
+        ],
+    )
+    def test_what_is_swept_is_drawn(
+        self, varied: dict[str, Any], at: list[float], labels: list[str] | None
+    ) -> None:
+        day = evolve(WEEK, horizon=evolve(WEEK.horizon, end=WEEK.horizon.start + 9 * HOUR))
+        swept = sweep(vary(day, **varied), runs=2, workers=1)
+        drawn: Any = revenue_curve(swept)
+        settings, means = means_of(drawn)
+        assert settings == at
+        assert sorted(means) == sorted(float(swept.estimate(one).mean) for one in swept.options)
+        if labels is not None:
+            assert [each.get_text() for each in drawn.get_xticklabels()] == labels
+            assert means == [float(swept.estimate(one).mean) for one in swept.options]
 
     def test_floors_are_no_prices(self) -> None:
         options = vary(WEEK, min_bid=PRICES[:2])

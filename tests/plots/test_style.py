@@ -15,7 +15,7 @@ from matplotlib.mathtext import MathTextParser
 
 from numgenius_core import Block, Interval, Listing, Machine, Offer, agree, plots
 from numgenius_core.listing import PriceTerms
-from numgenius_core.plots._style import written
+from numgenius_core.plots._style import shortened, written
 from numgenius_core.prices import CurveSchedule
 from numgenius_core.rates import PerGpuHour, PerHour
 from numgenius_core.sla import OutageRate, Promise, backtest, simulate_outages
@@ -58,14 +58,15 @@ def ladder() -> Any:
 def heat(*more: str) -> Any:
     texts = [*HOSTILE, *more]
     drawn = plots.sweep_heat_map(
-        [[1] for _ in texts],  # each cell has a text too
+        [[number] for number, _ in enumerate(texts)],  # each cell has a text too
         rows=[f"row {text}" for text in texts],
         columns=[f"column {FORMULA}"],
         row_label=f"rows {FORMULA}",
         column_label=f"columns {BROKEN}",
         value_label=f"values {FORMULA}",
     )
-    wanted = [*(f"row {text}" for text in HOSTILE), f"column {FORMULA}"]
+    rows = shortened([f"row {written(text)}" for text in texts], 24)[: len(HOSTILE)]
+    wanted = [*rows, f"column {FORMULA}"]
     return drawn, [*wanted, f"rows {FORMULA}", f"columns {BROKEN}", f"values {FORMULA}"]
 
 

@@ -36,6 +36,7 @@ from numgenius_core.whatif import (
     vary,
     worth_of_discount,
 )
+from numgenius_core.whatif.wording import LEAST_IS_BEST, name_of
 from scenario_parts import bids, listing, wants
 from sweep_cases import PRICES, WEEK
 
@@ -123,6 +124,35 @@ class TestBestPrice:
         answer = best_price(payers("0.30", "0.50", "0.50"), prices, measure="rented")
         assert answer.value == PerGpuHour("0.30")
 
+    @pytest.mark.parametrize("measure", LEAST_IS_BEST)
+    def test_less_is_better_of_some(self, measure: str) -> None:
+        """The price that loses most clients was starred, as the best by ``unserved``."""
+        prices = [PerGpuHour("0.30"), PerGpuHour("9"), PerGpuHour("0.60")]
+        answer = best_price(WEEK, prices, measure=measure, runs=2, workers=1)
+        least = min(answer.sweep.estimate(one, measure).mean for one in answer.sweep.options)
+        assert answer.estimate.mean == least
+        assert f"the best has the least {measure}" in answer.table().notes
+        assert sum("*" in row[0] for row in answer.table().rows) == 1
+
+    def test_where_all_are_equal_none_is_the_best(self) -> None:
+        answer = worth_of_discount(payers("0.30"), ["0.2", "0.4"])
+        assert answer.table().notes == ("all are equal in profit: none is the best",)
+        assert not [row for row in answer.table().rows if "*" in row[0]]
+        assert not [row for row in answer.to_dicts() if row["is_best"]]
+
+    @pytest.mark.parametrize("measure", ["profit", "payout", "free", lambda one: one.requests])
+    def test_its_dicts_hold_all_that_its_table_shows(self, measure: Any) -> None:
+        answer = best_price(WEEK, PRICES, measure=measure, runs=3, workers=1)
+        name = name_of(measure)
+        for cells, row in zip(answer.table().rows, answer.to_dicts(), strict=True):
+            assert cells[0] == f"{row['option']}{' *' if row['is_best'] else ''}"
+            assert cells[1] == f"{row[name]:.2f} ± {row[f'{name}_half_width']:.2f}"
+            above = (
+                f"{row['above_base']:.2f} ± {row['above_base_half_width']:.2f}" if cells[2] else ""
+            )
+            assert cells[2] == above
+            assert row["is_base"] is (row["above_base"] is None)
+
     def test_one_run_is_never_clear(self) -> None:
         assert not best_price(payers("0.30"), [PerGpuHour("0.30"), PerGpuHour("0.40")]).is_clear
 
@@ -160,14 +190,22 @@ class TestTheEdge:
             ("0.90", ("0.30", "0.40", "0.50"), "highest price tried: look above it too"),
             ("0.30", ("0.50", "0.40", "0.30"), "lowest price tried: look below it too"),
             ("0.40", ("0.30", "0.40", "0.50"), None),
-            ("0.90", ("0.50",), None),
-            ("0.00", ("0.00", "0.10"), None),
+            ("0.90", ("0.50",), "only price tried: look below and above it too"),
+            ("0.90", ("0.00",), "only price tried: look above it too"),
         ],
     )
     def test_of_prices(self, paid: str, tried: tuple[str, ...], said: str | None) -> None:
         answer = best_price(payers(paid), [PerGpuHour(price) for price in tried])
         assert answer.is_edge is (said is not None)
         assert answer.table().notes == (() if said is None else (f"the best is the {said}",))
+
+    def test_one_price_is_nothing_sure(self) -> None:
+        answer = best_price(WEEK, PRICES[:1], runs=5, workers=1)
+        assert (answer.is_clear, answer.is_edge) == (False, True)
+
+    def test_zero_has_none_below_it(self) -> None:
+        floors = [PerGpuHour("0.00"), PerGpuHour("0.10")]
+        assert not best_price(payers("0.00"), floors).is_edge
 
     def test_of_floors_and_discounts(self) -> None:
         floors = [PerGpuHour(floor) for floor in ("0.01", "0.02")]

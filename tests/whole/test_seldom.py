@@ -377,6 +377,12 @@ class TestResults:
         ]
         answer = best_price(scenario, [PerGpuHour(2), PerGpuHour("2.50")], workers=1)
         rows = answer.to_dicts()
+        apart = [(row.pop("above_base"), row.pop("above_base_half_width")) for row in rows]
+        assert apart == [(-1.0, None), (None, None)]
+        assert [(row.pop("is_best"), row.pop("is_base")) for row in rows] == [
+            (False, False),
+            (True, True),
+        ]
         assert rows == answer.sweep.to_dicts()
         assert [row["revenue"] for row in rows] == [4.0, 5.0]
         assert float(answer.estimate) == float(answer.estimate.mean)

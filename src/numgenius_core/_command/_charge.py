@@ -92,8 +92,9 @@ def show(result: dict[str, Any], options: Namespace) -> None:
     from numgenius_core._command._table import plain, print_line, print_table
 
     rows = []
+    equal = len({one["profit"] for one in result["prices"]}) == 1
     for one in result["prices"]:
-        best = one["price"] == result["best"]
+        best = one["price"] == result["best"] and not equal
         wide = one["profit_half_width"]
         rows.append(
             (
@@ -112,6 +113,9 @@ def show(result: dict[str, Any], options: Namespace) -> None:
     print_line(
         "Each run begins with an empty machine: long stays fill it slowly (more --days tell)."
     )
+    if equal:
+        print_line("All prices tried bring the same: look at a lower --from and a higher --to.")
+        return
     tail = "" if result["clear"] else "; others may do as well (more --runs tell)"
     if not result["edge"]:
         print_line(f"Ask ${result['best']} a GPU-hour{tail}.")

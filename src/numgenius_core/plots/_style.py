@@ -8,12 +8,12 @@ lightened on dark. Only the axes drawn on are changed: no global setting, no cur
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
-from math import isfinite
+from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from attrs import frozen
@@ -35,7 +35,11 @@ Number = int | float | Fraction | Decimal | Money | Rate
 """What can be drawn; it becomes a ``float``, as a picture needs no more."""
 
 _WIDE: Final = 1_000  # of the highest price by the lowest: more ticks than ten-folds lack room
-POINTS_PER_INCH: Final = 72
+_POINTS_PER_INCH: Final = 72
+TICK_SIZE: Final = 10  # points, of matplotlib's own style
+_SMALL: Final = 8  # points, of the texts of a legend
+_KEY: Final = 36  # points, of what a legend has beside each text
+_LINE: Final = 1.2  # of the size of a text, its height with the air above
 _Corner = Literal["upper left", "lower left"]
 _PLACES: Final[dict[Place, tuple[_Corner, tuple[float, float]]]] = {
     "above": ("lower left", (0, 1)),
@@ -163,6 +167,39 @@ def _with_digits(value: Decimal, digits: int, least: int) -> str:
     return decimal_text(value.quantize(decimal_of(1, places), context=WIDE), least)
 
 
+def shortened(names: Sequence[str], most: int) -> list[str]:
+    """Return names in the middle of which letters are left out, where they are longer than most.
+
+    Those that differ still do: of series of one maker it is often the last word.
+    """
+    for longest in range(most, max([most, *map(len, names)])):
+        texts = [_shortened(name, longest) for name in names]
+        if len(set(texts)) == len(set(names)):
+            return texts
+    return list(names)
+
+
+def _shortened(name: str, most: int) -> str:
+    end = (most - 1) // 2
+    return name if len(name) <= most else f"{name[: most - 1 - end]}…{name[-end:]}"
+
+
+def write_columns(axes: Axes, names: Sequence[str]) -> None:
+    """Write what stands at 0, 1, … along the lower axis: across, tilted, or each so many alone."""
+    wide, _ = points_of(axes)
+    tilted = max(width_of(name, TICK_SIZE) for name in names) + TICK_SIZE / 2 > wide
+    step = ceil(_LINE * TICK_SIZE / wide) if tilted else 1
+    turned: dict[str, Any] = {"rotation": 90} if tilted else {}
+    axes.set_xticks(range(0, len(names), step), names[::step], **turned, **AS_IT_IS)
+
+
+def write_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Write what stands at 0, 1, … along the left axis: each, or each so many alone."""
+    _, high = points_of(axes)
+    step = ceil(_LINE * TICK_SIZE / high)
+    axes.set_yticks(range(0, len(names), step), names[::step], **AS_IT_IS)
+
+
 def name_axes(axes: Axes, *, x: str | None = None, y: str | None = None) -> None:
     """Write what an axis is; one that is left out keeps what it has."""
     if x is not None:
@@ -210,14 +247,19 @@ def dressed(axes: Axes, look: Look) -> Axes:
 
 def points_of(axes: Axes) -> tuple[float, float]:
     """Return how many points of the paper a unit of each axis takes, as they are laid out now."""
+    wide, high = _room_of(axes)
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    return wide / abs(right - left), high / abs(top - bottom)
+
+
+def _room_of(axes: Axes) -> tuple[float, float]:
+    """Return how wide and how high axes are, in points, as they are laid out now."""
     figure = axes.figure.figure  # of a part the whole one
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
-    box = axes.get_window_extent()
-    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    inch = POINTS_PER_INCH / figure.dpi
-    return inch * box.width / abs(right - left), inch * box.height / abs(high - low)
+    box, inch = axes.get_window_extent(), _POINTS_PER_INCH / figure.dpi
+    return inch * box.width, inch * box.height
 
 
 @lru_cache(maxsize=1024)
@@ -229,6 +271,11 @@ def width_of(text: str, size: float) -> float:
     font = FontProperties(size=size)
     lines = text.split("\n")
     return max(text_to_path.get_text_width_height_descent(line, font, False)[0] for line in lines)
+
+
+def width_of_all(labels: Iterable[str]) -> float:
+    """Return how wide the widest of the labels along an axis is, in inches."""
+    return max(width_of(label, TICK_SIZE) for label in labels) / _POINTS_PER_INCH
 
 
 def number_of(value: object, path: str) -> float:
@@ -289,16 +336,21 @@ def legend_of(axes: Axes, look: Look, place: Place) -> None:
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(map(written, labels), handles, strict=True))
     loc, corner = _PLACES[place]
+    columns = 1
+    if place == "above":
+        wide, _ = _room_of(axes)
+        if sum(width_of(label, _SMALL) + _KEY for label in unique) < wide:
+            columns = len(unique)
     legend = axes.legend(
         list(unique.values()),
         list(unique.keys()),
         loc=loc,
         bbox_to_anchor=corner,
-        ncols=len(unique) if place == "above" else 1,
+        ncols=columns,
         facecolor=look.paper,
         edgecolor=look.faint,
         labelcolor=look.ink,
-        fontsize=8,
+        fontsize=_SMALL,
     )
     legend.set_zorder(5)
     for text in legend.get_texts():

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from numbers import Rational
 from typing import TYPE_CHECKING, TypeGuard
 
+from numgenius_core._numbers import fraction
 from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.rates import Rate
 
 if TYPE_CHECKING:
     from numgenius_core.whatif.estimate import Estimate
+    from numgenius_core.whatif.scenario import Option
     from numgenius_core.whatif.sweeps import Measure, Sweep
 
 
@@ -44,11 +48,39 @@ def varied(sweep: Sweep, path: str, count: int) -> tuple[str, ...]:
     return names
 
 
+def settings_of(sweep: Sweep, name: str) -> list[tuple[object, Option]]:
+    """Return the options of a sweep over one thing, with what each is drawn at.
+
+    Numbers are in ascending order, a share given as a text among them; what is no number is the
+    text of its label, in the order of the sweep.
+    """
+    options = [(one.value(name), one) for one in sweep.options]
+    if name == "max_discount":
+        options = [(fraction(value, name), one) for value, one in options]
+    if all(isinstance(value, Rational | Rate) for value, _ in options):
+        return sorted(options, key=lambda one: float(one[0]))
+    return [(one.label.removeprefix(f"{name} "), one) for _, one in options]
+
+
 def figure_of(sweep: Sweep, measure: Measure) -> str:
-    """Return what a figure of a sweep is called on an axis."""
+    """Return what a figure of a sweep is called on an axis, with its unit."""
     from numgenius_core.whatif.wording import axis_of
 
     return axis_of(sweep.options, measure)
+
+
+def scale_of(measure: Measure) -> int:
+    """Return by how much a figure is multiplied to have the unit of its axis."""
+    from numgenius_core.whatif import wording
+
+    return wording.scale_of(measure)
+
+
+def wants_least(measure: Measure) -> bool:
+    """Return whether the least of a figure is the best."""
+    from numgenius_core.whatif.wording import LEAST_IS_BEST
+
+    return measure in LEAST_IS_BEST
 
 
 def setting(name: str) -> str:

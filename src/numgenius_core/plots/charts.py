@@ -34,9 +34,23 @@ from numgenius_core.plots._style import (
     numbers_of,
     panels,
     plain_numbers,
+    shortened,
+    width_of_all,
+    write_columns,
+    write_rows,
     written,
 )
-from numgenius_core.plots._sweeps import alone, figure_of, is_sweep, level_of, setting, varied
+from numgenius_core.plots._sweeps import (
+    alone,
+    figure_of,
+    is_sweep,
+    level_of,
+    scale_of,
+    setting,
+    settings_of,
+    varied,
+    wants_least,
+)
 from numgenius_core.prices.quotes import Quote
 from numgenius_core.prices.schedules import ReservedSchedule, discount_of, months_of
 from numgenius_core.rates import PerHour
@@ -49,6 +63,12 @@ if TYPE_CHECKING:
 
 _POINTS: Final = 120  # of a curve
 _LONGEST_NAME: Final = 18
+_MOST_MODELS: Final = 40  # of a ladder
+_LONGEST_SETTING: Final = 24
+_NAMED: Final = 3  # of equal best ones
+_MOST_WRITTEN: Final = 150  # cells of a map that have their number
+_LARGEST_MAP: Final = 9.0  # inches: of cells without numbers
+_CELL: Final = (0.9, 0.5)  # inches
 _LOWEST_LADDER: Final = 2.6  # inches: what the label of its axis and the legend need
 _LOWEST_MAP: Final = 3.1  # inches: what the label of its colours needs
 _FAR: Final = 20
@@ -129,9 +149,10 @@ def price_ladder(
     their mode and with their disk.
 
     The models are in order of their median price, which a bar marks: that of their GPUs, a machine
-    counted once by its largest offer, as :func:`numgenius_core.frames.model_prices` counts them. An
-    offer whose price is not known is not drawn. A full circle can be rented on demand now, an empty
-    one cannot.
+    counted once by its largest offer, as :func:`numgenius_core.frames.model_prices` counts them. Of
+    more than 40 models those with the most offers are drawn, and the label says how many are left
+    out. An offer whose price is not known is not drawn. A full circle can be rented on demand now,
+    an empty one cannot.
 
     Args:
         offers: The offers of a market or quotes of them, at least one.
@@ -172,23 +193,28 @@ def price_ladder(
             largest[offer.machine] = offer.gpus, price
     if not models:
         raise RuleViolation("offers", "at least one offer with a known price", "none")
-    (drawn,) = panels(axes, 1, style, (7.0, max(1.3 + 0.42 * len(models), _LOWEST_LADDER)))
-    look = look_of(style)
-    prices = {model: [price for price, _ in group] for model, group in models.items()}
     medians = {model: _median_gpu(known.values()) for model, known in machines.items()}
-    rows = sorted(models, key=lambda model: (medians[model], model))
+    most = sorted(models, key=lambda model: (-len(models[model]), medians[model], model))
+    rows = sorted(most[:_MOST_MODELS], key=lambda model: (medians[model], model))
+    short = shortened(rows, _LONGEST_NAME)
+    counts = [len(models[model]) for model in rows]
+    names = [f"{name} ({count})" for name, count in zip(short, counts, strict=True)]
+    wide = max(5.5 + width_of_all(names), 7.0)
+    (drawn,) = panels(axes, 1, style, (wide, max(1.3 + 0.42 * len(rows), _LOWEST_LADDER)))
+    look = look_of(style)
     for row, model in enumerate(rows):
         _draw_row(drawn, look, row, models[model])
         ends = row - 0.4, row + 0.4
         drawn.vlines(medians[model], *ends, color=look.colours[1], linewidth=2.5)
     counted = "median GPU, each machine once"
     drawn.plot([], [], color=look.colours[1], linewidth=2.5, label=counted)
-    names = [f"{_short(model)} ({len(models[model])})" for model in rows]
     all_in = ", all in" if all(isinstance(each, Quote) for each in given) else ""
-    name_axes(drawn, x=f"price{all_in} ($ per GPU-hour)", y="GPU model (offers)")
+    left_out = len(models) - len(rows)
+    more = f"; {left_out:,} with fewer offers left out" if left_out else ""
+    name_axes(drawn, x=f"price{all_in} ($ per GPU-hour)", y=f"GPU model (offers){more}")
     drawn.set_yticks(range(len(rows)), names, **AS_IT_IS)
     drawn.set(ylim=(-0.6, len(rows) - 0.4))
-    if min(map(min, prices.values())) > 0:
+    if min(price for model in rows for price, _ in models[model]) > 0:
         by_factor(drawn)  # models differ by a factor, not by a sum
     legend_of(drawn, look, "above")
     return drawn
@@ -243,6 +269,8 @@ def sweep_heat_map(
 ) -> Axes:
     """Draw what comes out for each pair of two settings, as numbers on coloured cells.
 
+    Of more than 150 cells the colours say it, and the numbers are left out.
+
     Args:
         values: A :class:`numgenius_core.whatif.Sweep` over two things, which has all the rest; or a
             row for each of ``rows``, a number for each of ``columns``; ``None`` is unknown, and
@@ -254,8 +282,10 @@ def sweep_heat_map(
         column_label: What the columns are, with its unit.
         value_label: What the numbers are, with their unit; by default the figure of a sweep, with
             the time that was simulated.
-        measure: Of a sweep, the figure drawn, as for :meth:`numgenius_core.whatif.Sweep.grid`.
-        best: Whether the largest number gets a frame.
+        measure: Of a sweep, the figure drawn, as for :meth:`numgenius_core.whatif.Sweep.grid`;
+            shares are in per cent.
+        best: Whether the largest number gets a frame, or the smallest where less is better, such as
+            of ``unserved``; where all are equal, none does.
         axes: Where to draw; by default those of a new figure.
         style: ``light`` (for print and light pages) or ``dark``.
 
@@ -273,20 +303,25 @@ def sweep_heat_map(
     >>> [text.get_text() for text in axes.texts]
     ['110', '125', '95.0']
     """
+    least = False
     if is_sweep(values):
         alone("values", rows=rows, columns=columns)
         down, across = varied(values, "values", 2)
         row_label, column_label = row_label or setting(down), column_label or setting(across)
         value_label = value_label or figure_of(values, measure)
-        rows, columns, values = values.grid(down, across, measure)
+        least, scale = wants_least(measure), scale_of(measure)
+        rows, columns, means = values.grid(down, across, measure)
+        values = [[scale * mean for mean in row] for row in means]
     names = as_tuple(cast("Iterable[object]", rows), "rows")
     heads = as_tuple(cast("Iterable[object]", columns), "columns")
     cells = _cells(values, len(names), len(heads))
     known = [number for row in cells for number in row if number is not None]
     if not known:
         raise RuleViolation("values", "at least one number", "none")
-    size = 2.4 + 0.9 * len(heads), max(1.6 + 0.5 * len(names), _LOWEST_MAP)
-    (drawn,) = panels(axes, 1, style, size)
+    down_names = shortened(labels_of(names), _LONGEST_SETTING)
+    across_names = shortened(labels_of(heads), _LONGEST_SETTING)
+    writes = len(names) * len(heads) <= _MOST_WRITTEN
+    (drawn,) = panels(axes, 1, style, _size_of_map(down_names, across_names))
     look = look_of(style)
     low, high = min(known), max(known)
     drawn.grid(visible=False)
@@ -294,34 +329,40 @@ def sweep_heat_map(
     image = drawn.imshow(grid, cmap=look.map, vmin=low, vmax=high, aspect="auto")
     for i, row in enumerate(cells):
         for j, number in enumerate(row):
-            colour = None if number is None else image.cmap((number - low) / ((high - low) or 1))
-            _draw_cell(drawn, look, (j, i), number, colour)
-            if best and number == high:
+            if number is None:
+                _frame(drawn, (j, i), edgecolor=look.ink, hatch="//", linewidth=0)
+            elif writes:
+                colour = image.cmap((number - low) / ((high - low) or 1))
+                _write_cell(drawn, (j, i), number, colour)
+            if best and low < high and number == (low if least else high):
                 # Of a cell at the edge half of the frame lies outside.
                 best_of: dict[str, Any] = {"clip_on": False, "zorder": 3}
                 _frame(drawn, (j, i), edgecolor="#000000", linewidth=5, gid="best", **best_of)
                 _frame(drawn, (j, i), edgecolor="#ffffff", linewidth=2, **best_of)
-    drawn.set_xticks(range(len(heads)), labels_of(heads), **AS_IT_IS)
-    drawn.set_yticks(range(len(names)), labels_of(names), **AS_IT_IS)
     name_axes(drawn, x=column_label, y=row_label)
     bar = drawn.figure.colorbar(image, ax=drawn)
-    bar.set_label(written(value_label or ""), color=look.ink, **AS_IT_IS)
+    equal = ", all equal" if low == high and len(known) > 1 else ""
+    bar.set_label(written(f"{value_label or ''}{equal}"), color=look.ink, **AS_IT_IS)
     bar.ax.tick_params(colors=look.ink)
     bar.outline.set_edgecolor(look.ink)
+    plain_numbers(bar.ax.yaxis)
+    write_rows(drawn, down_names)
+    write_columns(drawn, across_names)
     return drawn
 
 
-def _draw_cell(
-    axes: Axes,
-    look: Look,
-    cell: tuple[int, int],
-    number: float | None,
-    colour: Sequence[float] | None,
-) -> None:
-    """Write the number of a cell so that it can be read on its colour; hatch an unknown one."""
-    if number is None or colour is None:
-        _frame(axes, cell, edgecolor=look.ink, hatch="//", linewidth=0)
-        return
+def _size_of_map(rows: list[str], columns: list[str]) -> tuple[float, float]:
+    """Return how large a new map is, in inches: with room for its labels, and for its numbers."""
+    wide, high = _CELL[0] * len(columns), _CELL[1] * len(rows)
+    if len(rows) * len(columns) > _MOST_WRITTEN:
+        wide, high = min(wide, _LARGEST_MAP), min(high, _LARGEST_MAP)
+    beside, below = width_of_all(rows), width_of_all(columns)
+    tilted = below if below > wide / len(columns) else 0
+    return 2.1 + beside + wide, max(1.6 + high, _LOWEST_MAP) + tilted
+
+
+def _write_cell(axes: Axes, cell: tuple[int, int], number: float, colour: Sequence[float]) -> None:
+    """Write the number of a cell so that it can be read on its colour."""
     ink = "#000000" if sum(colour[:3]) / 3 > _DARK_CELL else "#ffffff"
     text = _short_number(number)
     axes.text(*cell, text, ha="center", va="center", color=ink, fontsize=9, **AS_IT_IS)
@@ -348,12 +389,18 @@ def revenue_curve(
 ) -> Axes:
     """Draw a mean against a price, with its interval, and mark where it is largest.
 
+    Each price is a point: what one between two of them brings nobody computed. Of a sweep over
+    something else that is a number the points are where it is, in ascending order; of what is no
+    number, such as ``end`` or ``mix``, they stand in the order of the sweep. Where less is better,
+    such as of ``unserved``, the smallest mean is marked; where all are equal, none is.
+
     Args:
-        prices: A :class:`numgenius_core.whatif.Sweep` over prices, which has the other two; or
+        prices: A :class:`numgenius_core.whatif.Sweep` over one thing, which has the other two; or
             prices in ascending order.
         means: The mean at each price.
         intervals: Low and high end of the interval around each mean, if known.
-        measure: Of a sweep, the figure drawn, as for :meth:`numgenius_core.whatif.Sweep.curve`.
+        measure: Of a sweep, the figure drawn, as for :meth:`numgenius_core.whatif.Sweep.curve`;
+            shares are in per cent.
         price_label: What the prices are, with their unit; by default what was varied in a sweep,
             else ``price ($ per GPU-hour)``.
         value_label: What the means are, with their unit; by default the figure of a sweep, with the
@@ -374,47 +421,38 @@ def revenue_curve(
     >>> [line.get_label() for line in axes.get_lines() if "largest" in line.get_label()]
     ['largest mean, at 2']
     """
+    least, names = False, list[str]()
     if is_sweep(prices):
         alone("prices", means=means, intervals=intervals)
-        estimates = [prices.estimate(one, measure) for one in prices.options]
-        means = [each.mean for each in estimates]
-        if all(each.half_width is not None for each in estimates):
-            intervals = [(each.low, each.high) for each in estimates]
         (name,) = varied(prices, "prices", 1)
+        settings = settings_of(prices, name)
+        scale, least = scale_of(measure), wants_least(measure)
+        estimates = [prices.estimate(one, measure) for _, one in settings]
+        means = [scale * each.mean for each in estimates]
+        if all(each.half_width is not None for each in estimates):
+            intervals = [(scale * each.low, scale * each.high) for each in estimates]
         value_label = figure_of(prices, measure) if value_label is None else value_label
         price_label = setting(name) if price_label is None else price_label
         interval_label = level_of(estimates[0]) if interval_label is None else interval_label
-        prices = [one.value(name) for one in prices.options]
-    at = ascending(prices, "prices")
+        if isinstance(settings[0][0], str):
+            names = [str(text) for text, _ in settings]
+            at = [float(place) for place in range(len(names))]
+        else:
+            at = numbers_of([value for value, _ in settings], name)
+    else:
+        at = ascending(prices, "prices")
     middle = numbers_of(means, "means", len(at))
     band = None if intervals is None else _band(intervals, middle)
     (drawn,) = panels(axes, 1, style, (6.4, 4.0))
     look = look_of(style)
     if band is not None:
-        low, high = band
-        drawn.fill_between(
-            at,
-            low,
-            high,
-            facecolor="none",
-            edgecolor=look.colours[0],
-            hatch="////",
-            alpha=0.45,
-            linewidth=0.8,
-            label="interval" if interval_label is None else interval_label,
-        )
-    drawn.plot(at, middle, color=look.colours[0], marker="o", linewidth=2, label="mean")
-    best = middle.index(max(middle))
-    drawn.axvline(at[best], color=look.colours[1], linestyle="--", linewidth=1.5)
-    drawn.plot(
-        at[best],
-        middle[best],
-        color=look.colours[1],
-        marker="D",
-        markersize=8,
-        linestyle="none",
-        label=f"largest mean, at {at[best]:g}",
-    )
+        label = "interval" if interval_label is None else interval_label
+        _draw_intervals(drawn, look, at, band, label)
+    differ = min(middle) < max(middle)
+    label = "mean" if differ or len(middle) == 1 else "mean, the same at all"
+    drawn.plot(at, middle, color=look.colours[0], marker="o", linestyle="none", label=label)
+    if differ:
+        _mark(drawn, look, at, middle, names, least=least)
     name_axes(
         drawn,
         x="price ($ per GPU-hour)" if price_label is None else price_label,
@@ -422,7 +460,39 @@ def revenue_curve(
     )
     plain_numbers(drawn.yaxis)
     legend_of(drawn, look, "above")
+    if names:
+        drawn.set(xlim=(-0.5, len(names) - 0.5))
+        write_columns(drawn, shortened(names, _LONGEST_SETTING))
     return drawn
+
+
+def _draw_intervals(
+    axes: Axes, look: Look, at: list[float], band: tuple[list[float], list[float]], label: str
+) -> None:
+    """Draw the interval of each mean as a bar with ends."""
+    for ends in band:
+        axes.plot(at, ends, "_", color=look.colours[0], markersize=7)
+    axes.vlines(at, *band, color=look.colours[0], linewidth=1.5, label=label)
+
+
+def _mark(
+    axes: Axes, look: Look, at: list[float], means: list[float], names: list[str], *, least: bool
+) -> None:
+    """Mark the best of some means, all of those that are equal."""
+    best = min(means) if least else max(means)
+    places = [place for place, mean in enumerate(means) if mean == best]
+    where = shortened(names, _LONGEST_SETTING) if names else labels_of(at)
+    said = [where[place] for place in places[:_NAMED]]
+    more = [f"{len(places) - _NAMED} more"] if len(places) > _NAMED else []
+    axes.plot(
+        [at[place] for place in places],
+        [best for _ in places],
+        color=look.colours[1],
+        marker="D",
+        markersize=8,
+        linestyle="none",
+        label=f"{'smallest' if least else 'largest'} mean, at {' and '.join([*said, *more])}",
+    )
 
 
 def bid_availability(
@@ -561,10 +631,6 @@ def _band(intervals: object, middle: list[float]) -> tuple[list[float], list[flo
         low.append(a)
         high.append(b)
     return low, high
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
 def _short_number(number: float) -> str:

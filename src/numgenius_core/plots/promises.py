@@ -17,8 +17,8 @@ from numgenius_core.plots._style import (
     name_axes,
     number_of,
     panels,
-    whole_numbers,
     plain_numbers,
+    whole_numbers,
 )
 from numgenius_core.sla.backtests import Backtest
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules, credit_parts

@@ -5,9 +5,10 @@ Each question varies one thing of a scenario, simulates every variation on the s
 figures.
 
 What *best* means: the greatest mean of a figure over the runs, by default the profit, which is the
-payout less the electricity. An answer is *clear* if the best beats each other option by a paired
-difference whose interval lies above zero. Each interval is for its own pair: with very many
-options, some seem clear by chance.
+payout less the electricity; of ``power``, ``unserved``, ``pauses``, ``free`` and ``unusable`` the
+least, as a host wants little of them. An answer is *clear* if the best beats each other option, one
+at least, by a paired difference whose interval leaves zero out. Each interval is for its own pair:
+with very many options, some seem clear by chance.
 
 The questions of a client are in :mod:`numgenius_core.planning`.
 """
@@ -20,7 +21,7 @@ from concurrent.futures import Executor
 from fractions import Fraction
 from itertools import chain, combinations_with_replacement, product
 from math import ceil, comb, prod
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from attrs import evolve, frozen
 
@@ -44,7 +45,7 @@ from numgenius_core.whatif.sweeps import (
     check_measure,
     sweep,
 )
-from numgenius_core.whatif.wording import cell, heading, title_of
+from numgenius_core.whatif.wording import LEAST_IS_BEST, cell, heading, name_of, title_of
 
 _MOST_MIXES: Final = 1_000
 _ENDLESS: Final = {"price", "min_bid", "max_discount"}  # beyond what was tried there is more
@@ -56,10 +57,12 @@ class Answer(Tabular):
     """The answer to a question, with the simulations that it rests on.
 
     Attributes:
-        best: The option with the greatest mean.
+        best: The option with the best mean, which is the greatest, or the least where less is
+            better (``power``, ``unserved``, ``pauses``, ``free``, ``unusable``); of equal ones the
+            first.
         base: The option that others are compared with: the best, unless the question compares
             with something else.
-        measure: The figure that was to be greatest.
+        measure: The figure that was looked at.
         sweep: Every option, run by run.
 
     Raises:
@@ -113,50 +116,75 @@ class Answer(Tabular):
 
     @property
     def is_clear(self) -> bool:
-        """Whether the best surely beats each other option."""
-        return all(
-            self.sweep.difference(self.best, one, self.measure).is_clear
-            for one in self.sweep.options
-            if one is not self.best
+        """Whether the best surely beats each other option; one alone beats nothing."""
+        others = [one for one in self.sweep.options if one is not self.best]
+        return bool(others) and all(
+            self.sweep.difference(self.best, one, self.measure).is_clear for one in others
         )
 
     @property
     def is_edge(self) -> bool:
         """Whether the best is the lowest or highest price, floor or discount that was tried.
 
-        One beyond it may be better, so a wider range should be looked at. Zero has none below it.
+        One beyond it may be better, so a wider range should be looked at. Zero has none below it,
+        and one alone is both.
         """
         return self._edge is not None
 
     @property
     def _edge(self) -> str | None:
-        """Which end of what was tried the best is, if there is more beyond it."""
+        """Where to look for a better one, if there is more beyond the best of what was tried."""
         varied = {name for one in self.sweep.options for name, _ in one.values}
         if len(varied) != 1 or not varied <= _ENDLESS or not self.best.values:
             return None
         known = sorted({_number(value) for one in self.sweep.options for _, value in one.values})
         best = _number(self.value)
-        if len(known) == 1 or best not in (known[0], known[-1]):
-            return None
-        if best == known[-1]:
-            return "highest"
-        return "lowest" if best else None
+        sides = ["below"] if best and best == known[0] else []
+        sides += ["above"] if best == known[-1] else []
+        return " and ".join(sides) or None
+
+    @property
+    def _all_equal(self) -> bool:
+        """Whether there are several options, and none has a better mean than another."""
+        options = self.sweep.options
+        means = {self.sweep.estimate(one, self.measure).mean for one in options}
+        return len(options) > 1 and len(means) == 1
 
     def _notes(self) -> tuple[str, ...]:
+        if self._all_equal:
+            return (f"all are equal in {name_of(self.measure)}: none is the best",)
+        less = self.measure in LEAST_IS_BEST
+        which = (f"the best has the least {name_of(self.measure)}",) if less else ()
         if self._edge is None:
-            return ()
-        (name, _), where = self.best.values[0], "above" if self._edge == "highest" else "below"
-        return (f"the best is the {self._edge} {name} tried: look {where} it too",)
+            return which
+        ((name, _),) = self.best.values
+        place = "lowest" if self._edge == "below" else "highest"
+        if len({_number(one.value(name)) for one in self.sweep.options}) == 1:
+            place = "only"
+        return (*which, f"the best is the {place} {name} tried: look {self._edge} it too")
 
     def _rows(self) -> Iterable[object]:
-        return self.sweep._rows()
+        apart = {id(one): found for one, found in self.differences}
+        name, best = name_of(self.measure), None if self._all_equal else self.best
+        for one, row in zip(self.sweep.options, self.sweep._rows(), strict=True):
+            found, above = self.sweep.estimate(one, self.measure), apart.get(id(one))
+            yield {
+                **cast("dict[str, object]", row),
+                name: found.mean,
+                f"{name}_half_width": found.half_width,
+                "above_base": None if above is None else above.mean,
+                "above_base_half_width": None if above is None else above.half_width,
+                "is_best": one is best,
+                "is_base": one is self.base,
+            }
 
     def table(self) -> ResultTable:
         """Return a row for each option: the figure, its difference to the base, and occupancy."""
         apart = {id(one): found for one, found in self.differences}
+        best = None if self._all_equal else self.best
         rows = [
             (
-                f"{one.label} *" if one is self.best else one.label,
+                f"{one.label} *" if one is best else one.label,
                 cell(self.sweep.estimate(one, self.measure), self.measure),
                 cell(apart[id(one)], self.measure) if id(one) in apart else "",
                 cell(self.sweep.estimate(one, "occupancy"), "occupancy"),
@@ -217,7 +245,8 @@ def best_price(
     Args:
         scenario: What is listed and who comes.
         prices: Prices to try, dollars per GPU-hour.
-        measure: The figure whose mean is to be greatest.
+        measure: The figure whose mean is to be greatest, or least where less is better
+            (``power``, ``unserved``, ``pauses``, ``free``, ``unusable``).
         runs: Runs of each option; this and what follows is as of
             :func:`~numgenius_core.whatif.sweep`.
         seed: Which clients, as for :func:`~numgenius_core.whatif.sweep`; ``answer.sweep.seeds``
@@ -266,7 +295,8 @@ def best_min_gpu(
     Args:
         scenario: What is listed and who comes.
         sizes: Values to try; all that the smallest machine may have if left out.
-        measure: The figure whose mean is to be greatest.
+        measure: The figure whose mean is to be greatest, or least where less is better
+            (``power``, ``unserved``, ``pauses``, ``free``, ``unusable``).
         runs: Runs of each option; this and what follows is as of
             :func:`~numgenius_core.whatif.sweep`.
         seed: Which clients, as for :func:`~numgenius_core.whatif.sweep`; ``answer.sweep.seeds``
@@ -324,7 +354,8 @@ def best_mix(
             changes which of them takes a client to whom both cost the same, and so who finds room
             later. No host decides that; where clients are few it can be worth a third of the
             profit, so name the orders of the best mix, too, to see what it is worth here.
-        measure: The figure whose mean is to be greatest.
+        measure: The figure whose mean is to be greatest, or least where less is better
+            (``power``, ``unserved``, ``pauses``, ``free``, ``unusable``).
         runs: Runs of each option; this and what follows is as of
             :func:`~numgenius_core.whatif.sweep`.
         seed: Which clients, as for :func:`~numgenius_core.whatif.sweep`; ``answer.sweep.seeds``
@@ -411,7 +442,8 @@ def worth_of_discount(
     Args:
         scenario: What is listed and who comes.
         factors: Factors to try, each a share such as ``"0.4"``; no discount is always tried.
-        measure: The figure whose mean is to be greatest.
+        measure: The figure whose mean is to be greatest, or least where less is better
+            (``power``, ``unserved``, ``pauses``, ``free``, ``unusable``).
         runs: Runs of each option; this and what follows is as of
             :func:`~numgenius_core.whatif.sweep`.
         seed: Which clients, as for :func:`~numgenius_core.whatif.sweep`; ``answer.sweep.seeds``
@@ -513,7 +545,8 @@ def floor_against_power_cost(
         scenario: What is listed, who comes, and what the machines draw.
         floors: Lowest bids to try, dollars per GPU-hour; 0, ½, 1, 1½ and 2 times the break-even
             if left out.
-        measure: The figure whose mean is to be greatest.
+        measure: The figure whose mean is to be greatest, or least where less is better
+            (``power``, ``unserved``, ``pauses``, ``free``, ``unusable``).
         runs: Runs of each option; this and what follows is as of
             :func:`~numgenius_core.whatif.sweep`.
         seed: Which clients, as for :func:`~numgenius_core.whatif.sweep`; ``answer.sweep.seeds``

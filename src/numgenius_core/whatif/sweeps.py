@@ -60,7 +60,15 @@ from numgenius_core.whatif.estimate import CONFIDENCE, Estimate, estimate_mean
 from numgenius_core.whatif.outcome import Outcome
 from numgenius_core.whatif.scenario import Option, Scenario
 from numgenius_core.whatif.simulation import simulate
-from numgenius_core.whatif.wording import COUNTS, DOLLARS, SHARES, cell, heading, title_of
+from numgenius_core.whatif.wording import (
+    COUNTS,
+    DOLLARS,
+    LEAST_IS_BEST,
+    SHARES,
+    cell,
+    heading,
+    title_of,
+)
 
 Measure = str | Callable[[Outcome], Money | Fraction | int]
 """What to look at: the name of a figure of :class:`~numgenius_core.whatif.Outcome`, or a
@@ -191,8 +199,13 @@ class Sweep(Tabular):
         return estimate_mean([mine - theirs for mine, theirs in pairs], confidence)
 
     def best(self, measure: Measure = "profit") -> Option:
-        """Return the option with the greatest mean; of equal ones the first."""
-        return max(self.options, key=lambda one: self.estimate(one, measure).mean)
+        """Return the option with the best mean; of equal ones the first.
+
+        That is the greatest, but for ``power``, ``unserved``, ``pauses``, ``free`` and
+        ``unusable`` the least, as a host wants little of them.
+        """
+        find = min if measure in LEAST_IS_BEST else max
+        return find(self.options, key=lambda one: self.estimate(one, measure).mean)
 
     def curve(self, name: str, measure: Measure = "profit") -> tuple[tuple[Any, Estimate], ...]:
         """Return each value of what was varied with the estimate there, for a picture."""

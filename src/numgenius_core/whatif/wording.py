@@ -18,6 +18,8 @@ _Named: TypeAlias = "str | Callable[..., Any]"
 DOLLARS: Final = ("profit", "payout", "revenue", "power")
 SHARES: Final = ("occupancy", "unserved")
 COUNTS: Final = ("requests", "rented", "pauses", "gpu_seconds", "free", "unusable")
+LEAST_IS_BEST: Final = ("power", "unserved", "pauses", "free", "unusable")
+"""Figures of which a host wants as little as can be; of all others as much."""
 _MEANS: Final = (*SHARES, "free", "unusable")  # over the horizon, however long that is
 _NO_POWER: Final = "no power price"
 _UNITS: Final = {
@@ -26,17 +28,38 @@ _UNITS: Final = {
     "min_gpu": "GPUs",
     "max_discount": "of 1",
 }
+_FIGURE_UNITS: Final = {
+    **dict.fromkeys(SHARES, "%"),
+    "requests": "clients",
+    "rented": "clients",
+    "pauses": "count",
+    "gpu_seconds": "GPU-seconds",
+    "free": "GPUs",
+    "unusable": "GPUs",
+}
 
 
 def heading(measure: _Named) -> str:
     """Return a figure's name with its unit."""
-    name = _name(measure)
+    name = name_of(measure)
     return f"{name} $" if name in DOLLARS else name
+
+
+def name_of(measure: _Named) -> str:
+    """Return a figure's name; that of a function is its own."""
+    return measure if isinstance(measure, str) else getattr(measure, "__name__", "figure")
+
+
+def scale_of(measure: _Named) -> int:
+    """Return by how much a figure is multiplied where it is shown: shares are per cent."""
+    return 100 if measure in SHARES else 1
 
 
 def cell(found: Estimate, measure: _Named) -> str:
     """Return an estimate of a figure as text."""
-    return f"{found.text(1, 100)} %" if measure in SHARES else found.text(2)
+    if measure in SHARES:
+        return f"{found.text(1, scale_of(measure))} %"
+    return found.text(2)
 
 
 def percent(share: Fraction) -> str:
@@ -66,10 +89,10 @@ def title_of(
 
 def axis_of(options: Sequence[Option], measure: _Named) -> str:
     """Return what a figure of options is called on an axis."""
-    name = _name(measure)
+    name = name_of(measure)
     label = name if measure in _MEANS else f"{name} in {_time(options)}"
     if name not in DOLLARS:
-        return label
+        return f"{label} ({_FIGURE_UNITS[name]})" if name in _FIGURE_UNITS else label
     lacks = f", {_NO_POWER}" if name == "profit" and _lacks_power(options) else ""
     return f"{label} (${lacks})"
 
@@ -77,10 +100,6 @@ def axis_of(options: Sequence[Option], measure: _Named) -> str:
 def setting_of(name: str) -> str:
     """Return what a thing varied is called on an axis."""
     return f"{name} ({_UNITS[name]})" if name in _UNITS else name
-
-
-def _name(measure: _Named) -> str:
-    return measure if isinstance(measure, str) else getattr(measure, "__name__", "figure")
 
 
 def _time(options: Sequence[Option]) -> str:
