@@ -184,6 +184,7 @@ class TestTheRecord:
             "r_target": 0.95,
             "p": 0.666666667,
             "beta": 0.3,
+            "spread": 0.5,
         }
         flows = {
             key: sum((Decimal(day[key]) for day in record["days"]), Decimal(0))
@@ -204,6 +205,9 @@ class TestTheRecord:
             "1e-9"
         )
         assert [day["reliability"] for day in record["days"]] == [1.0, 0.791666667, 1.0]
+        assert [day["blend"] for day in record["days"]] == [
+            round(row["blend"], 9) for row in tried.to_dicts()
+        ]
         assert record["worst_day_credit"] == "76.96499916"
         assert Decimal(record["gain"]) == Decimal(record["net"]) + Decimal("17.50")  # 5 h, billed
         assert record["has_data"] is True

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from numgenius_core._command import main
+from numgenius_core.sla import estimate_uptime, read_history
 
 FEE = ("sla", "fee", "--price", "3.50", "--claim", "0.99", "--target", "0.95")
 RECORD = {
@@ -86,7 +87,13 @@ class TestTheBacktest:
 
     def test_the_keys(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
         found = answer(capsys, "sla", "backtest", history, *self.words)
-        assert found["params"] == {"r_claim": 0.99, "r_target": 0.95, "p": 0.666666667, "beta": 0.3}
+        assert found["params"] == {
+            "r_claim": 0.99,
+            "r_target": 0.95,
+            "p": 0.666666667,
+            "beta": 0.3,
+            "spread": 0.5,
+        }
         assert len(found["days"]) == 10
         assert found["ignored_seconds"] == 3_600
         fees = sum(Decimal(day["client_premium_to_escrow"]) for day in found["days"])
@@ -117,6 +124,33 @@ class TestTheBacktest:
         for end, last in (("2026-07-10", "2026-07-09"), ("2026-07-10T00:00:01Z", "2026-07-10")):
             found = answer(capsys, "sla", "backtest", history, *self.words, "--end", end)
             assert found["days"][-1]["day"] == last
+
+    def test_json_holds_all_that_the_table_shows(
+        self, capsys: pytest.CaptureFixture[str], history: str
+    ) -> None:
+        words = ("sla", "backtest", history, *self.words, "--platform-fee", "0.25")
+        told = answer(capsys, *words)
+        assert main(list(words)) == 0
+        title, head, *rows = capsys.readouterr().out.splitlines()
+        params = told["params"]
+        assert title == (
+            f"claim {params['r_claim']:g}, spread {params['spread']:g}, "
+            f"target {params['r_target']:g}"
+        )
+        assert (
+            head.split() == "day uptime blend compute $ fee $ credit $ by host $ to host $".split()
+        )
+        keys = (
+            *("client_compute", "client_premium_to_escrow", "client_credit"),
+            *("escrow_to_client_balance", "escrow_to_host_balance"),
+        )
+        for row, day in zip(rows, told["days"], strict=False):
+            name, *cells = row.split()
+            assert name == day["day"]
+            shares = [day["reliability"], day["blend"]]
+            assert cells[:2] == ["–" if each is None else f"{each:.3%}" for each in shares]
+            amounts = [float(day[key]) for key in keys]
+            assert [float(cell) for cell in cells[2:]] == pytest.approx(amounts, abs=0.011)
 
     def test_days_without_rental(self, capsys: pytest.CaptureFixture[str], history: str) -> None:
         words = (*self.words, "--end", "2026-09-01T00:00:00Z", "--days", "2")
@@ -343,6 +377,28 @@ class TestAdvice:
         dear = "have a fee above 5 % of the price, the most that clients pay (--most-fee)"
         assert lines[-3] == f"{found['unsold']} more {dear}"
 
+    def test_json_holds_all_that_the_tables_show(
+        self, capsys: pytest.CaptureFixture[str], history: str
+    ) -> None:
+        words = ("sla", "advise", history, "--price", "3.50")
+        told = answer(capsys, *words)
+        estimate = estimate_uptime(read_history(Path(history)))
+        shown = [
+            (each.get("length") or each["day"], str(each["count"]), each["seconds"], each["uptime"])
+            for each in (*told["outages"], *told["worst_days"])
+        ]
+        rows = estimate.table().rows
+        assert len(shown) == len(rows)
+        for row, (name, count, seconds, uptime) in zip(rows, shown, strict=True):
+            assert row == (name, count, f"{seconds / 3600:.2f}", f"{uptime:.4%}")
+        days = told["rented_seconds"] / 86_400
+        low, middle, high = told["uptime"]
+        assert estimate.table().title == (
+            f"uptime {middle:.4%} ({100 * told['confidence']:g} %: {low:.4%} to {high:.4%})"
+            f" of {days:.1f} rented days"
+        )
+        assert told["ignored_seconds"] == estimate.ignored_seconds
+
     def test_why_none_is_advised(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         """Down 4 hours on each of the first three days of 90, at a target of 95 %.
 
@@ -364,7 +420,7 @@ class TestAdvice:
             lines = capsys.readouterr().out.splitlines()
             assert lines[-1] == said
             assert dear not in lines[-2]
-        worst = [{"day": day, "seconds": 14_400, "uptime": 0.833333333} for day in days]
+        worst = [{"day": day, "count": 1, "seconds": 14_400, "uptime": 0.833333333} for day in days]
         assert answer(capsys, *words)["worst_days"] == worst
         assert main([*words]) == 0
         assert "2026-07-02                 1   4.00   83.3333%" in capsys.readouterr().out

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numgenius_core._command._options import Subparsers
     from numgenius_core.errors import RuleViolation
     from numgenius_core.sla import Promise, UptimeHistory
+    from numgenius_core.sla.evidence import OutageBand
 
 
 def add(subparsers: Subparsers) -> None:
@@ -249,14 +250,25 @@ def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
         "best": tried[0] if advice.best else None,
         "target": float(advice.target),
         "uptime": [round(float(x), 9) for x in (estimate.low, estimate.uptime, estimate.high)],
-        "worst_days": [
-            {"day": each.name, "seconds": each.seconds, "uptime": round(float(each.uptime), 9)}
-            for each in estimate.days[:10]
-        ],
+        "confidence": float(estimate.confidence),
+        "rented_seconds": estimate.rented_seconds,
+        "ignored_seconds": estimate.ignored_seconds,
+        "outages": [_band("length", each) for each in estimate.bands],
+        "worst_days": [_band("day", each) for each in estimate.days[:10]],
         "sustained_claim": None if advice.sustained is None else float(advice.sustained),
         "unsold": advice.unsold,
         "tried": tried,
     }, f"{estimate}\n\n{said}"
+
+
+def _band(name: str, found: OutageBand) -> dict[str, Any]:
+    """Return outages of one length or of one day, as the table has them."""
+    return {
+        name: found.name,
+        "count": found.count,
+        "seconds": found.seconds,
+        "uptime": round(float(found.uptime), 9),
+    }
 
 
 def _show_advice(result: dict[str, Any], options: Namespace) -> None:

@@ -90,7 +90,8 @@ class Backtest(Tabular):
     def record(self) -> dict[str, Any]:
         """Return the answer in the marketplace's own keys, and ours, as JSON has it.
 
-        Money is text with 12 decimals at most, reliability a number. ``client_credit`` of a day and
+        Money is text with 12 decimals at most, reliability and blend numbers. ``client_compute`` of
+        a day is what the client is billed without the fee. ``client_credit`` and
         ``worst_day_credit`` are what came back to the client; ``escrow_to_client_balance``,
         ``worst_day_by_host``, ``net`` and ``gain`` are of the host's part, which is less by the
         platform's. ``ignored_seconds`` of outages lie in no rental.
@@ -102,6 +103,7 @@ class Backtest(Tabular):
             "r_claim": terms.promise.claim,
             "r_target": terms.target,
             "p": terms.promise.confidence,
+            "spread": terms.promise.spread,
             "beta": self.beta,
         }
         return {
@@ -157,12 +159,14 @@ def _text(amount: Money) -> str:
 def _day(day: DaySettlement) -> dict[str, Any]:
     return {
         "day": f"{day.day:%Y-%m-%d}",
+        "client_compute": _text(day.compute),
         "client_compute_to_escrow": _text(day.compute_to_escrow),
         "client_premium_to_escrow": _text(day.fee),
         "escrow_to_client_balance": _text(day.escrow_to_client),
         "escrow_to_host_balance": _text(day.escrow_to_host),
         "client_credit": _text(day.credit),
         "reliability": _number(day.uptime),
+        "blend": _number(day.blend),
     }
 
 
