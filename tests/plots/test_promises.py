@@ -59,6 +59,8 @@ class TestTheSchedules:
     def test_a_low_target_is_drawn_from_one_per_cent_on(self) -> None:
         axes: Any = promise_schedules(claim="0.5", target="0.4")
         assert axes[0].lines[0].get_xdata()[0] == 1.0
+        low: Any = promise_schedules(claim="0.005", target="0.001")  # what a promise may be
+        assert low[0].lines[0].get_xdata()[0] == 0.05
 
     def test_what_is_refused(self) -> None:
         with pytest.raises(RuleViolation, match="at most the claim"):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any, cast
+from warnings import catch_warnings, simplefilter
 
 import matplotlib as mpl
 import pytest
@@ -148,6 +149,12 @@ class TestTextIsWrittenAsItIs:
     @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
     def test_each_label_can(self, text: str) -> None:
         self.check(*revenue(text))
+
+    def test_measuring_says_nothing_of_a_font(self) -> None:
+        """What it lacks is said once, as the picture is drawn."""
+        with catch_warnings():
+            simplefilter("error")
+            plots.price_ladder([offer("GPU 🚀 日本")])
 
     def test_what_is_on_axes_that_are_given_stays_a_formula(self) -> None:
         axes = Figure().subplots()

@@ -206,7 +206,7 @@ class TestTheRecord:
         )
         assert [day["reliability"] for day in record["days"]] == [1.0, 0.791666667, 1.0]
         assert [day["blend"] for day in record["days"]] == [
-            round(row["blend"], 9) for row in tried.to_dicts()
+            round(float(day.blend or 0), 9) for day in tried.settlement.days
         ]
         assert record["worst_day_credit"] == "76.96499916"
         assert Decimal(record["gain"]) == Decimal(record["net"]) + Decimal("17.50")  # 5 h, billed

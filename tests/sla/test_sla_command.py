@@ -137,9 +137,8 @@ class TestTheBacktest:
             f"claim {params['r_claim']:g}, spread {params['spread']:g}, "
             f"target {params['r_target']:g}"
         )
-        assert (
-            head.split() == "day uptime blend compute $ fee $ credit $ by host $ to host $".split()
-        )
+        names = ("compute $", "fee $", "credit $", "by host $", "to host $")
+        assert " ".join(head.split()) == " ".join(("day uptime blend", *names))
         keys = (
             *("client_compute", "client_premium_to_escrow", "client_credit"),
             *("escrow_to_client_balance", "escrow_to_host_balance"),

@@ -375,6 +375,8 @@ class TestResults:
         assert [row["mode"] for row in outcome.to_dicts()] == [
             one.mode.value for one in outcome.modes
         ]
+        shares = [row["occupancy"] for row in outcome.to_dicts()]
+        assert shares == [float(outcome.occupancy), 0, 0]  # the time of the table, of each mode
         answer = best_price(scenario, [PerGpuHour(2), PerGpuHour("2.50")], workers=1)
         rows = answer.to_dicts()
         apart = [(row.pop("above_base"), row.pop("above_base_half_width")) for row in rows]

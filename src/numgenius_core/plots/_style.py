@@ -8,13 +8,15 @@ lightened on dark. Only the axes drawn on are changed: no global setting, no cur
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 from math import ceil, isfinite
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from warnings import catch_warnings, simplefilter
 
 from attrs import frozen
 
@@ -257,7 +259,8 @@ def _room_of(axes: Axes) -> tuple[float, float]:
     figure = axes.figure.figure  # of a part the whole one
     engine = figure.get_layout_engine()
     if engine is not None:
-        engine.execute(figure)
+        with _only_measuring():
+            engine.execute(figure)
     box, inch = axes.get_window_extent(), _POINTS_PER_INCH / figure.dpi
     return inch * box.width, inch * box.height
 
@@ -269,8 +272,17 @@ def width_of(text: str, size: float) -> float:
     from matplotlib.textpath import text_to_path
 
     font = FontProperties(size=size)
-    lines = text.split("\n")
-    return max(text_to_path.get_text_width_height_descent(line, font, False)[0] for line in lines)
+    measured = text_to_path.get_text_width_height_descent
+    with _only_measuring():
+        return max(measured(line, font, False)[0] for line in text.split("\n"))
+
+
+@contextmanager
+def _only_measuring() -> Iterator[None]:
+    """Leave it to the drawing to say what a font lacks."""
+    with catch_warnings():
+        simplefilter("ignore", UserWarning)
+        yield
 
 
 def width_of_all(labels: Iterable[str]) -> float:

@@ -63,7 +63,8 @@ def promise_schedules(
     asked = SlaTerms(Promise(claim), target)
     above, below = panels(axes, 2, style, (6.4, 5.8))
     look, top = look_of(style), asked.promise.claim
-    least = max(Fraction(1, 100), 1 - 3 * (1 - asked.target))
+    lowest = min(Fraction(1, 100), asked.target / 2)
+    least = max(lowest, 1 - 3 * (1 - asked.target))
     for spread, line, colour in zip(_SPREADS, _LINES, look.colours, strict=False):
         promise = Promise(top, spread)
         steps = [least + (top - least) * point / _POINTS for point in range(_POINTS + 1)]

@@ -191,7 +191,8 @@ class Outcome(Tabular):
         return sum(count for one in self.modes for reason, count in one.lost if reason is why)
 
     def _rows(self) -> Iterable[object]:
-        return self.modes
+        time = self.gpus * self.seconds or 1
+        return ({**numbers(one), "occupancy": one.gpu_seconds / time} for one in self.modes)
 
     def to_dict(self) -> dict[str, Cell]:
         """Return what came of all clients as one dict, as ``to_dicts`` does of each mode."""
