@@ -28,6 +28,7 @@ from price_records import HOUR, series
 from scenario_parts import listing
 from sweep_cases import PRICES, WEEK
 
+T0 = datetime(2026, 2, 1, tzinfo=UTC)
 RIVAL = evolve(listing(9), machine=evolve(listing(9).machine, host="other"))
 
 
@@ -169,6 +170,23 @@ class TestASweep:
         if labels is not None:
             assert [each.get_text() for each in drawn.get_xticklabels()] == labels
             assert means == [float(swept.estimate(one).mean) for one in swept.options]
+
+    def test_what_is_swept_is_written_in_a_map_as_in_its_labels(self) -> None:
+        day = evolve(WEEK, horizon=evolve(WEEK.horizon, end=WEEK.horizon.start + 9 * HOUR))
+        tries: list[tuple[dict[str, Any], list[str], list[str]]] = [
+            ({"rivals": [(), (RIVAL,)], "price": PRICES[:1]}, ["none", "#2"], ["0.30"]),
+            (
+                {"max_discount": ["0.2", "0.40"], "mix": [(2, 4), (1, 1)]},
+                ["0.2", "0.4"],
+                ["2+4", "1+1"],
+            ),
+            ({"min_gpu": [1], "end": [None, T0]}, ["1"], ["never", "2026-02-01 00:00"]),
+        ]
+        for varied, rows, columns in tries:
+            swept = sweep(vary(day, **varied), runs=1, workers=1)
+            drawn: Any = sweep_heat_map(swept)
+            assert [each.get_text() for each in drawn.get_yticklabels()] == rows
+            assert [each.get_text() for each in drawn.get_xticklabels()] == columns
 
     def test_floors_are_no_prices(self) -> None:
         options = vary(WEEK, min_bid=PRICES[:2])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Rational
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from numgenius_core._numbers import fraction
 from numgenius_core.errors import RuleViolation, WrongType, shown
@@ -48,18 +49,37 @@ def varied(sweep: Sweep, path: str, count: int) -> tuple[str, ...]:
     return names
 
 
-def settings_of(sweep: Sweep, name: str) -> list[tuple[object, Option]]:
+def settings_of(sweep: Sweep, name: str) -> list[tuple[Any, Option]]:
     """Return the options of a sweep over one thing, with what each is drawn at.
 
     Numbers are in ascending order, a share given as a text among them; what is no number is the
     text of its label, in the order of the sweep.
     """
-    options = [(one.value(name), one) for one in sweep.options]
-    if name == "max_discount":
-        options = [(fraction(value, name), one) for value, one in options]
-    if all(isinstance(value, Rational | Rate) for value, _ in options):
-        return sorted(options, key=lambda one: float(one[0]))
-    return [(one.label.removeprefix(f"{name} "), one) for _, one in options]
+    values = _numbers([one.value(name) for one in sweep.options], name)
+    if values is not None:
+        pairs = zip(values, sweep.options, strict=True)
+        return sorted(pairs, key=lambda pair: float(pair[0]))
+    return [(one.label.removeprefix(f"{name} "), one) for one in sweep.options]
+
+
+def written_settings(
+    sweep: Sweep, down: str, across: str, rows: Sequence[object], columns: Sequence[object]
+) -> tuple[list[object], list[object]]:
+    """Return the settings of a sweep over two things as a map has them: numbers, else texts."""
+    texts = [one.label.removeprefix(f"{down} ").partition(f", {across} ") for one in sweep.options]
+    found = []
+    for name, values, place in ((down, rows, 0), (across, columns, 2)):
+        known = {
+            one.value(name): text[place] for one, text in zip(sweep.options, texts, strict=True)
+        }
+        found.append(_numbers(values, name) or [known[value] for value in values])
+    return found[0], found[1]
+
+
+def _numbers(values: Sequence[Any], name: str) -> list[Any] | None:
+    """Return the values of a thing varied where they are numbers; a share may be a text."""
+    known = [fraction(value, name) for value in values] if name == "max_discount" else [*values]
+    return known if all(isinstance(value, Rational | Rate) for value in known) else None
 
 
 def figure_of(sweep: Sweep, measure: Measure) -> str:

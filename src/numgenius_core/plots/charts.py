@@ -50,6 +50,7 @@ from numgenius_core.plots._sweeps import (
     settings_of,
     varied,
     wants_least,
+    written_settings,
 )
 from numgenius_core.prices.quotes import Quote
 from numgenius_core.prices.schedules import ReservedSchedule, discount_of, months_of
@@ -310,7 +311,8 @@ def sweep_heat_map(
         row_label, column_label = row_label or setting(down), column_label or setting(across)
         value_label = value_label or figure_of(values, measure)
         least, scale = wants_least(measure), scale_of(measure)
-        rows, columns, means = values.grid(down, across, measure)
+        *settings, means = values.grid(down, across, measure)
+        rows, columns = written_settings(values, down, across, *settings)
         values = [[scale * mean for mean in row] for row in means]
     names = as_tuple(cast("Iterable[object]", rows), "rows")
     heads = as_tuple(cast("Iterable[object]", columns), "columns")
