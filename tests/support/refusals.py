@@ -761,6 +761,7 @@ WRONG: Final = (
     "Disk(total_mb=10, share=2)",
     "billing.DaysOfGrace(-1)",
     "billing.DaysOfGrace(1.5)",
+    "billing.DaysOfGrace(2).buffer(Money(-1))",
     "billing.PayoutSchedule(weekday=7)",
     "billing.PayoutSchedule(least=Money(-1))",
     "evolve(known.LISTING.machine, disk_share=2)",
