@@ -468,7 +468,7 @@ class TestChoicesSayWhatThereIs:
         """Seen: a text was told ``Mode.RESERVED``, which was refused next."""
         with pytest.raises(WrongType) as refused:
             c.Rent(by="a", offer=1, mode="reserved")  # type: ignore[arg-type]
-        need = "a Mode: Mode.ON_DEMAND, Mode.INTERRUPTIBLE (reserve by prepaying)"
+        need = "a Mode: Mode.ON_DEMAND, Mode.INTERRUPTIBLE (to reserve, rent on demand and Prepay)"
         assert refused.value.need == need
 
 
