@@ -554,7 +554,7 @@ class TestMachinesThatNoHostHas:
             ([{"gpu_occupancy": "D D D D D D D"}], LETTERS),
             ([{"gpu_occupancy": "D x "}], LETTERS),
             ([{"gpu_occupancy": "Q x x x"}], LETTERS),
-            ([{}, {}], ", machine 7: need each machine once, got it twice"),
+            ([{}, {}], ": 1 fault: machine 7: need each machine once, got it in 2 rows"),
         ],
     )
     def test_they_are_refused(
@@ -563,6 +563,40 @@ class TestMachinesThatNoHostHas:
         Path(machines).write_text(json.dumps([{**MACHINES[0], **row} for row in rows]))
         said = refused(capsys, "maint", machines, "--now", "2026-07-31")
         assert said.startswith(f"numgenius: {machines}{place}")
+        assert said.endswith("; --skip-bad leaves bad records out\n")
+
+    BAD = (
+        ([{**MACHINES[0], "gpu_occupancy": "Q x x x"}], "machines[1].gpu_occupancy: need one of"),
+        ([MACHINES[0], MACHINES[0]], "machine 7: need each machine once, got it in 2 rows"),
+        ([{**MACHINES[0], "id": None}], "machines[1].id: need"),
+    )
+
+    @pytest.mark.parametrize(("bad", "told"), BAD)
+    def test_one_that_is_bad_is_in_nobodys_way_who_asks_for_the_others(
+        self, bad: Any, told: str, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        Path(machines).write_text(json.dumps([MACHINES[1], *bad]))
+        words = ("maint", machines, "--now", "2026-07-31")
+        for more in (["--skip-bad"], ["--machine", "8"], ["--machine", "8", "--skip-bad"]):
+            assert main([*words, *more, "--json"]) == 0
+            said = capsys.readouterr()
+            found = json.loads(said.out)
+            assert [each["machine"] for each in found["machines"]] == [8]
+            assert found["skipped"] == len(bad)
+            assert said.err.startswith(f"numgenius: skipped {told}")
+        assert main([*words, "--machine", "7"]) == 2
+        skipped, refusal = capsys.readouterr().err.splitlines()
+        assert skipped.startswith(f"numgenius: skipped {told}")
+        assert refusal == "numgenius: --machine: need a machine of the file: 8, got 7"
+
+    def test_where_all_are_bad_the_answer_says_so(
+        self, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        Path(machines).write_text(json.dumps([MACHINES[0], MACHINES[0], {"id": 9}]))
+        assert main(["maint", machines, "--skip-bad"]) == 1
+        said = capsys.readouterr()
+        assert said.out == f"There is no machine in {machines} but 3 skipped.\n"
+        assert said.err.count("numgenius: skipped ") == 3
 
 
 class TestSlicesCompared:

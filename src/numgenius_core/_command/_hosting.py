@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final
 
 from numgenius_core._command._durations import parse_hours
-from numgenius_core._command._market import bid_of
+from numgenius_core._command._market import bid_of, say_skipped
 from numgenius_core._command._plotting import nothing_drawn, save
 from numgenius_core._command._reading import instant, name_of, read, source_of
 from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core._terms import LOWEST_BID
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import InvalidDocument, RuleViolation
 from numgenius_core.intervals import after
 from numgenius_core.planning import (
     BidPlan,
@@ -152,8 +152,7 @@ def plan_maintenance(options: Namespace) -> dict[str, Any]:
     now = datetime.now(UTC) if options.now is None else instant(options.now, "--now")
     now = now.replace(microsecond=0)
     seconds = parse_hours(options.hours)
-    machines = read_machines(source_of(options.file)).rows
-    _check_machines(machines, name_of(options.file))
+    machines, skipped = _machines(options)
     if options.machine is not None:
         ids = [one.machine.id for one in machines]
         machines = tuple(one for one in machines if one.machine.id == options.machine)
@@ -165,17 +164,29 @@ def plan_maintenance(options: Namespace) -> dict[str, Any]:
         "now": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "hours": decimal_text(_hours(seconds)),
         "machines": rows,
+        "skipped": skipped,
     }
 
 
-def _check_machines(machines: Sequence[HostMachine], file: str) -> None:
-    """Refuse what no host has: a machine twice."""
-    seen: set[int] = set()
-    for one in machines:
-        if one.machine.id in seen:
-            where = f"{file}, machine {one.machine.id}"
-            raise RuleViolation(where, "each machine once", "it twice")
-        seen.add(one.machine.id)
+def _machines(options: Namespace) -> tuple[tuple[HostMachine, ...], int]:
+    """Return the machines of the file, and how many bad rows are left out.
+
+    Each machine is answered by itself: a bad row is in nobody's way who asks for another one, or
+    for all others. Of two rows of one machine nobody knows which is right.
+    """
+    leaves_out = options.skip_bad or options.machine is not None
+    reading = read_machines(source_of(options.file), on_error="collect" if leaves_out else "raise")
+    counts = Counter(one.machine.id for one in reading.rows)
+    faults = [
+        RuleViolation(f"machine {number}", "each machine once", f"it in {count} rows")
+        for number, count in counts.items()
+        if count > 1
+    ]
+    if faults and not leaves_out:
+        raise InvalidDocument(name_of(options.file), faults)
+    say_skipped([*reading.faults, *faults])
+    machines = tuple(one for one in reading.rows if counts[one.machine.id] == 1)
+    return machines, reading.skipped + len(reading.rows) - len(machines)
 
 
 def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any]:
