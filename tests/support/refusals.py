@@ -605,6 +605,7 @@ WRONG: Final = (
     "sla.read_history({'rentals': [], 'outages': [{'start': 5, 'end': 9, 'announced': 'x'}]})",
     "sla.read_history({'rentals': [], 'outages': [{'start': 9, 'end': 5}]})",
     "sla.read_history({'rentals': [], 'machine': 'x'})",
+    "sla.read_history({'rentals': []}, naive='cet')",
     "prices.quote(known.OFFER, HOUR, target='0.95')",
     "prices.quote(PROMISED, HOUR, target='0.95', mode=Mode.RESERVED)",
     "prices.quote(PROMISED, HOUR, target='0.999')",
