@@ -558,18 +558,28 @@ class TestRevenueCurve:
         )
         assert line(drawn, "mean") == ([0.5, 0.75, 1], [10, 30, 20])
         assert line(drawn, "largest mean, at 0.75") == ([0.75], [30])
-        (band,) = drawn.collections
-        assert band.get_label() == "95 % interval"
-        assert band.get_hatch()
-        corners = {(float(x), float(y)) for x, y in band.get_paths()[0].vertices}
-        assert {(0.5, 9), (0.5, 11), (0.75, 25), (0.75, 35), (1, 20)} <= corners
+        (bars,) = drawn.containers
+        assert bars.get_label() == "95 % interval"
+        (found,) = drawn.collections
+        ends = [[(float(x), float(y)) for x, y in bar] for bar in found.get_segments()]
+        assert ends == [[(0.5, 9), (0.5, 11)], [(0.75, 25), (0.75, 35)], [(1, 20), (1, 20)]]
         assert "$ per GPU-hour" in drawn.get_xlabel()
         assert "$" in drawn.get_ylabel()
 
     def test_the_legend_lies_over_nothing(self) -> None:
         assert not over_its_axes(revenue_curve([1, 2], [3, 4], [(2, 9), (2, 9)]))
 
-    def test_without_intervals_there_is_no_band(self) -> None:
+    def test_nothing_is_drawn_between_two_prices(self) -> None:
+        """Seen: a line and a band told of prices that nobody tried; one alone had none."""
+        drawn: Any = revenue_curve([1, 2, 3], [80, 120, 90], [(70, 90), (110, 130), (85, 95)])
+        best, *points = sorted(drawn.get_lines(), key=lambda each: each.get_linestyle() != "--")
+        assert {float(x) for x in best.get_xdata()} == {2}
+        assert {each.get_linestyle() for each in points} == {"None"}
+        assert all(len({x for x, _ in bar}) == 1 for bar in drawn.collections[0].get_segments())
+        (bar,) = revenue_curve([1], [80], [(70, 90)]).collections[0].get_segments()  # type: ignore[attr-defined]
+        assert [float(y) for _, y in bar] == [70, 90]
+
+    def test_without_intervals_there_are_no_bars(self) -> None:
         assert not revenue_curve([1, 2], [3, 4]).collections
 
     @pytest.mark.parametrize(

@@ -347,6 +347,9 @@ def revenue_curve(
 ) -> Axes:
     """Draw a mean against a price, with its interval, and mark where it is largest.
 
+    Each price is a point: what one between two of them gives nobody computed, and where a rival's
+    price or a client's limit lies between, it may be far from the line that would join them.
+
     Args:
         prices: A :class:`numgenius_core.whatif.Sweep` over prices, which has the other two; or
             prices in ascending order.
@@ -389,22 +392,24 @@ def revenue_curve(
     band = None if intervals is None else _band(intervals, middle)
     (drawn,) = panels(axes, 1, style, (6.4, 4.0))
     look = look_of(style)
+    drawn.plot(at, middle, "o", color=look.colours[0], label="mean")
     if band is not None:
         low, high = band
-        drawn.fill_between(
+        down = [mean - least for mean, least in zip(middle, low, strict=True)]
+        up = [most - mean for mean, most in zip(middle, high, strict=True)]
+        drawn.errorbar(
             at,
-            low,
-            high,
-            facecolor="none",
-            edgecolor=look.colours[0],
-            hatch="////",
-            alpha=0.45,
-            linewidth=0.8,
+            middle,
+            yerr=(down, up),
+            fmt="none",
+            ecolor=look.colours[0],
+            elinewidth=1.2,
+            capsize=4,
             label="interval" if interval_label is None else interval_label,
         )
-    drawn.plot(at, middle, color=look.colours[0], marker="o", linewidth=2, label="mean")
     best = middle.index(max(middle))
-    drawn.axvline(at[best], color=look.colours[1], linestyle="--", linewidth=1.5)
+    # Behind the bar of the interval, which stands where it does.
+    drawn.axvline(at[best], color=look.colours[1], linestyle="--", linewidth=1.5, zorder=1)
     drawn.plot(
         at[best],
         middle[best],
