@@ -68,7 +68,7 @@ def check(market: Market) -> None:
     for account in market.accounts.values():
         assert account.due == changed(account).due
     assert market.queue == queue_of(market.machines, market.accounts)
-    assert market.unsettled == unsettled_of(market.machines, market.accounts)
+    assert market.unsettled == unsettled_of(market.machines, market.accounts, market.now)
 
 
 @given(steps=plays(most=14))
