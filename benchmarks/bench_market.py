@@ -78,7 +78,9 @@ def host_of(machine: int) -> AccountId:
 class Driver:
     """A market, and commands for it; those it was given since ``commands`` was last cleared."""
 
-    def __init__(self, machines: int, clients: int, credit: str = "1000000") -> None:
+    def __init__(
+        self, machines: int, clients: int, credit: str = "1000000", *, gpus: int = 8
+    ) -> None:
         self.rng = random.Random(7)
         self.market, self.at = Market(), START
         self.events: list[Event] = []
@@ -91,7 +93,7 @@ class Driver:
                 id=MachineId(number),
                 host=host_of(number),
                 gpu_name="RTX 4090",
-                gpus=8,
+                gpus=gpus,
                 disk_mb=100_000_000,
             )
             self.do(c.AddMachine(machine=machine))
@@ -410,6 +412,16 @@ def reports_of_a_machine(n: int) -> Work:
     return lambda: execute_each(start, driver.commands)
 
 
+def account_runs_dry(n: int) -> Work:
+    """Let the balance of an account run out that has n instances, on a machine of n GPUs."""
+    driver = Driver(1, clients=1, gpus=n)
+    for index in range(n):
+        driver.rent(0, index, driver.clients[0], bids=False)
+    driver.load(0)
+    market, at = driver.market, START + timedelta(days=3_000)
+    return lambda: execute(market, c.Tick(), at)
+
+
 def balances_run_dry(n: int) -> Work:
     """Let the balances of n bids on one machine run out, one after the other."""
     driver = Driver(1, clients=n, credit="0.01")
@@ -505,6 +517,7 @@ GROWTHS: dict[str, tuple[int, Callable[[int], Work]]] = {
     "maintenance windows of one machine": (250, windows_of_a_machine),
     "reports that it is off and on": (250, reports_of_a_machine),
     "balances that run dry": (250, balances_run_dry),
+    "instances of an account that runs dry": (256, account_runs_dry),
     "price increases of one machine": (250, increases_of_a_machine),
     "price increases of one contract": (150, increases_of_a_contract),
     "volumes of one machine": (250, volumes_of_a_machine),

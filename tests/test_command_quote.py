@@ -945,6 +945,7 @@ class TestNamesThatAreMistyped:
             ("dphtotl", "dph_total"),
             ("verifed", "verified"),
             ("price", "dph_total"),
+            ("valeu", "value"),
         ],
     )
     @pytest.mark.parametrize("option", ["--columns", "--sort"])

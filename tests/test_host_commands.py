@@ -248,13 +248,37 @@ class TestBid:
             "2026-06-16T12:00:00Z,1,1,A100,0.5\n2026-06-16T12:00:00Z,2,2,A100,0.9\n"
             "2026-06-16T13:00:00Z,1,1,A100,0.6\n2026-06-16T13:00:00Z,3,3,A100,0.8\n"
         )
-        said = refused(capsys, "bid", str(path))
-        assert said.endswith("got prices of a single moment of 3\n")
         until = ("--until", "2026-06-16T14:00Z")
-        said = refused(capsys, "bid", str(path), *until)
-        assert "--series: need one of '1', '2', '3', got several (one for each zone, " in said
+        for more in ((), until):
+            said = refused(capsys, "bid", str(path), *more)
+            assert "--series: need one of '1', '2', '3', got several (one for each zone, " in said
+        said = refused(capsys, "bid", str(path), "--series", "3")
+        assert said.endswith("got prices of a single moment of 3\n")
         found = answer(capsys, "bid", str(path), *until, "--series", "1")["bids"]
         assert [one["bid"] for one in found] == ["0.50", "0.60"]
+
+    def test_an_offer_that_is_gone_keeps_its_price_to_an_end_that_can_be_told(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        """Seen: it held to the end of the file without a word, and ``--until`` was refused."""
+        path = tmp_path / "market.csv"
+        path.write_text(
+            "collected_at,offer_id,min_bid\n"
+            "2026-06-16T12:00:00Z,1,0.5\n2026-06-16T13:00:00Z,1,0.6\n"
+            "2026-06-16T12:00:00Z,2,0.9\n2026-06-16T18:00:00Z,2,0.9\n2026-06-16T18:00:00Z,3,0.9\n"
+        )
+        words = ("bid", str(path), "--series", "1")
+        found = answer(capsys, *words)
+        assert (found["hours"], found["last_change"]) == (6, "2026-06-16T13:00:00Z")
+        note = (
+            "its last price, of 2026-06-16T13:00:00Z, is taken to hold to the end of the file: "
+            "--until ends it before"
+        )
+        assert text(capsys, *words).splitlines()[-1] == note
+        until = ("--until", "2026-06-16T14:00Z")
+        assert answer(capsys, *words, *until)["hours"] == 2
+        assert "its last price" not in text(capsys, *words, *until)
+        assert "its last price" not in text(capsys, "bid", str(path), "--series", "2")
 
     def test_times_without_offsets_are_told_the_option(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -282,7 +306,8 @@ class TestBid:
         assert "naive" not in told.replace(str(path), "")
         assert answer(capsys, "bid", str(path), "--utc")["hours"] == 4
         path.write_text("time,price,zone\n2026-03-01T00:00Z,0.2,a\n2026-03-01T00:00Z,0.3,b\n")
-        assert "(--until says how long the last one does)" in refused(capsys, "bid", str(path))
+        said = refused(capsys, "bid", str(path), "--series", "b")
+        assert "(--until says how long the last one does)" in said
         path.write_text("when,price\n2026-03-01T00:00Z,0.2\n")
         assert "a column of the time (--time says which; known" in refused(capsys, "bid", str(path))
         path.write_text("time,usd\n2026-03-01T00:00Z,0.2\n")
@@ -554,7 +579,7 @@ class TestMachinesThatNoHostHas:
             ([{"gpu_occupancy": "D D D D D D D"}], LETTERS),
             ([{"gpu_occupancy": "D x "}], LETTERS),
             ([{"gpu_occupancy": "Q x x x"}], LETTERS),
-            ([{}, {}], ", machine 7: need each machine once, got it twice"),
+            ([{}, {}], ": 1 fault: machine 7: need each machine once, got it in 2 rows"),
         ],
     )
     def test_they_are_refused(
@@ -563,6 +588,40 @@ class TestMachinesThatNoHostHas:
         Path(machines).write_text(json.dumps([{**MACHINES[0], **row} for row in rows]))
         said = refused(capsys, "maint", machines, "--now", "2026-07-31")
         assert said.startswith(f"numgenius: {machines}{place}")
+        assert said.endswith("; --skip-bad leaves bad records out\n")
+
+    BAD = (
+        ([{**MACHINES[0], "gpu_occupancy": "Q x x x"}], "machines[1].gpu_occupancy: need one of"),
+        ([MACHINES[0], MACHINES[0]], "machine 7: need each machine once, got it in 2 rows"),
+        ([{**MACHINES[0], "id": None}], "machines[1].id: need"),
+    )
+
+    @pytest.mark.parametrize(("bad", "told"), BAD)
+    def test_one_that_is_bad_is_in_nobodys_way_who_asks_for_the_others(
+        self, bad: Any, told: str, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        Path(machines).write_text(json.dumps([MACHINES[1], *bad]))
+        words = ("maint", machines, "--now", "2026-07-31")
+        for more in (["--skip-bad"], ["--machine", "8"], ["--machine", "8", "--skip-bad"]):
+            assert main([*words, *more, "--json"]) == 0
+            said = capsys.readouterr()
+            found = json.loads(said.out)
+            assert [each["machine"] for each in found["machines"]] == [8]
+            assert found["skipped"] == len(bad)
+            assert said.err.startswith(f"numgenius: skipped {told}")
+        assert main([*words, "--machine", "7"]) == 2
+        skipped, refusal = capsys.readouterr().err.splitlines()
+        assert skipped.startswith(f"numgenius: skipped {told}")
+        assert refusal == "numgenius: --machine: need a machine of the file: 8, got 7"
+
+    def test_where_all_are_bad_the_answer_says_so(
+        self, capsys: pytest.CaptureFixture[str], machines: str
+    ) -> None:
+        Path(machines).write_text(json.dumps([MACHINES[0], MACHINES[0], {"id": 9}]))
+        assert main(["maint", machines, "--skip-bad"]) == 1
+        said = capsys.readouterr()
+        assert said.out == f"There is no machine in {machines} but 3 skipped.\n"
+        assert said.err.count("numgenius: skipped ") == 3
 
 
 class TestSlicesCompared:

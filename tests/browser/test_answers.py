@@ -101,6 +101,14 @@ def test_simulation_runs_to_its_end() -> None:
             assert text.startswith(f"{mean:.2f}")
 
 
+def test_charts_draw_no_line_between_two_points() -> None:
+    """As the pictures of the library: nobody computed what is there."""
+    script = (PAGE.parent / "_static" / "tryit" / "page.mjs").read_text("utf-8")
+    assert script.count("paths: () => null") == 1
+    assert script.count("...noLine, points:") == script.count("points: { show:") == 2
+    assert "bands" not in script
+
+
 @pytest.mark.parametrize("who", ["renter", "host"])
 @pytest.mark.parametrize(
     "bad", ["", "-1", "1e400", "NaN", "٣", "<script>", "9" * 500, "\ud800", "0"]

@@ -158,8 +158,15 @@ class TestTermsAreLocked:
             ({"block": Block(start=3, size=2)}, "block: need slots below 4"),
             ({"block": 2}, "block: need a Block"),
             ({"listing": None}, "listing: need a Listing"),
-            ({"mode": Mode.RESERVED}, "mode: need on-demand or interruptible"),
-            ({"mode": "on-demand"}, "contract.mode: need a Mode"),
+            (
+                {"mode": Mode.RESERVED},
+                "mode: need on-demand or interruptible (agree on demand, then to_reserved; ",
+            ),
+            # Seen: a text was told ``Mode.RESERVED``, which was refused next.
+            (
+                {"mode": "reserved"},
+                "mode: need a Mode: Mode.ON_DEMAND, Mode.INTERRUPTIBLE, got 'reserved'",
+            ),
             ({"mode": Mode.INTERRUPTIBLE}, "contract.bid: need PerHour for an interruptible"),
             ({"bid": PerHour(1)}, "contract.bid: need none for on-demand"),
             ({"end": EPOCH}, "contract.end: need an instant after its start"),

@@ -486,6 +486,20 @@ class TestGrace:
         spent = half_a_day - w.balance()
         assert refused.value.need.endswith(f"${spent.scaled(Fraction(3_650, 30))}")
 
+    def test_credits_above_what_was_spent_are_no_spend_below_zero(self) -> None:
+        """Seen: the buffer was refused for it, whatever the debt."""
+        w = a_world(100, sla_claim=Fraction(99, 100))
+        w.do(c.SetSettings(settings=Settings(grace=DaysOfGrace(1))))
+        w.do(c.AddCredit(account=BOB, amount=Money(1)))
+        contract = w.rent(1, disk_mb=100, target=Fraction(95, 100))
+        w.do(c.ReportOffline(machine=M1), 1)
+        w.do(c.Stop(by=ANN, contract=contract), DAY - 1)
+        w.do(c.ReportOnline(machine=M1), DAY)  # when the first day is credited
+        w.do(c.TransferCredit(by=ANN, to=BOB, amount=Money("99.72")))
+        w.do(c.Tick(), 31 * DAY)
+        assert Money("-0.1") < w.balance() < Money(0)  # of storage alone
+        find_event(w.do(c.DeleteUnpaid(account=ANN)), e.InstanceDestroyed)
+
     def test_without_grace_any_debt_will_do(self) -> None:
         w = self.dry(0)
         assert len(w.do(c.DeleteUnpaid(account=ANN))) == 2

@@ -14,7 +14,8 @@ from hypothesis import given, strategies as st
 from effort import examples
 from market_world import ANN, BOB, HOST, World, prices, second, world
 from numgenius_core.errors import NumgeniusError
-from numgenius_core.ids import MachineId
+from numgenius_core.ids import ContractId, MachineId
+from numgenius_core.listing import Mode
 from numgenius_core.market import (
     MachineState,
     Market,
@@ -22,6 +23,7 @@ from numgenius_core.market import (
     commands as c,
     evolve,
     execute,
+    execute_all,
     replay,
     views,
 )
@@ -66,7 +68,7 @@ def check(market: Market) -> None:
     for account in market.accounts.values():
         assert account.due == changed(account).due
     assert market.queue == queue_of(market.machines, market.accounts)
-    assert market.unsettled == unsettled_of(market.machines, market.accounts)
+    assert market.unsettled == unsettled_of(market.machines, market.accounts, market.now)
 
 
 @given(steps=plays(most=14))
@@ -118,6 +120,23 @@ def test_who_waits_on_demand_lets_go_of_nothing() -> None:
     assert w.market.machine(M1).occupied == 1
     w.do(c.Destroy(by=BOB, contract=second_one))
     assert w.market.machine(M1).occupied == 0
+
+
+def test_who_goes_leaves_nothing_on_its_machine() -> None:
+    """Neither its disk nor what was due of it stays, also beside others in the same batch."""
+    w = world(2, prices(1))
+    gone = w.rent(1, disk_mb=10_000, end=second(3_600))
+    check(w.market)
+    w.do(c.Destroy(by=ANN, contract=gone))
+    check(w.market)
+    assert w.market.machine(M1).disk.instances_mb == 0
+    assert w.market.machine(M1).due is None
+    offer = w.offer(1)
+    rent = c.Rent(by=ANN, offer=offer, mode=Mode.ON_DEMAND, disk_mb=5_000, end=second(60))
+    destroy = c.Destroy(by=ANN, contract=ContractId(w.market.last + 1))
+    after, results = execute_all(w.market, [(rent, w.now), (destroy, w.now)])
+    assert not any(each.error for each in results)
+    check(after)
 
 
 def test_gpus_stay_taken_whoever_else_runs() -> None:

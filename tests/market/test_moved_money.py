@@ -430,6 +430,9 @@ class TestAnyLog:
                 continue
             for there in (found, views.until(found, found.now + timedelta(days=9))):
                 assert held(there) == there.credited - there.paid_out
+                due = there.queue.first
+                if due is not None and due[0] <= there.now:
+                    continue  # a log that is read up to there: the deposit may be spent next
                 for state in there.machines.values():
                     assert all(
                         each.deposit.at(there.now) >= Money(0) for each in state.instances.values()

@@ -18,6 +18,7 @@ from numgenius_core.market import (
     Settings,
     commands as c,
     events as e,
+    execute,
     replay,
     views,
 )
@@ -218,3 +219,15 @@ class TestTheNewerReading:
         w.do(c.Tick(), 30 * day)
         assert w.balance(HOST) == Money(0)
         assert replay(w.events) == w.market == market_from_json(market_to_json(w.market))
+
+    def test_a_snapshot_lets_it_go_on_while_the_host_earns(self) -> None:
+        """A test without a disk costs nothing while it loads, so nothing was booked since."""
+        w = world(2, prices(1))
+        w.do(c.SetSettings(settings=Settings(own_tests_billed=True)))
+        w.rent(1)
+        test = w.rent(1, 1, by=HOST, load=False, at=HOUR)
+        assert w.market.account(HOST).empty
+        again = market_from_json(market_to_json(w.market))
+        assert (again.unsettled, w.market.unsettled) == ((), ())
+        loaded = c.ReportLoaded(contract=test), w.now + timedelta(minutes=1)
+        assert execute(again, *loaded) == execute(w.market, *loaded)

@@ -667,10 +667,11 @@ class TestRevenueCurve:
         )
         assert line(drawn, "mean") == ([0.5, 0.75, 1], [10, 30, 20])
         assert line(drawn, "largest mean, at 0.75") == ([0.75], [30])
-        (band,) = drawn.collections
-        assert band.get_label() == "95 % interval"
-        bars = [[tuple(map(float, end)) for end in bar] for bar in band.get_segments()]
-        assert bars == [[(0.5, 9), (0.5, 11)], [(0.75, 25), (0.75, 35)], [(1, 20), (1, 20)]]
+        (bars,) = drawn.containers
+        assert bars.get_label() == "95 % interval"
+        (found,) = drawn.collections
+        ends = [[(float(x), float(y)) for x, y in bar] for bar in found.get_segments()]
+        assert ends == [[(0.5, 9), (0.5, 11)], [(0.75, 25), (0.75, 35)], [(1, 20), (1, 20)]]
         assert "$ per GPU-hour" in drawn.get_xlabel()
         assert "$" in drawn.get_ylabel()
 
@@ -679,14 +680,15 @@ class TestRevenueCurve:
 
     def test_no_line_where_nothing_was_computed(self) -> None:
         """Between two prices that were tried nobody simulated anything."""
-        drawn: Any = revenue_curve([1, 2, 3], [3, 5, 4], [(2, 9), (2, 9), (2, 9)])
+        drawn: Any = revenue_curve([1, 2, 3], [80, 120, 90], [(70, 90), (110, 130), (85, 95)])
         assert {each.get_linestyle() for each in drawn.get_lines()} == {"None"}
+        assert all(len({x for x, _ in bar}) == 1 for bar in drawn.collections[0].get_segments())
 
     def test_one_price_has_its_interval_and_is_not_marked(self) -> None:
         drawn: Any = revenue_curve([1], [3], [(2, 9)])
         (band,) = drawn.collections
         assert [[*map(float, end)] for end in band.get_segments()[0]] == [[1, 2], [1, 9]]
-        assert drawn.get_legend_handles_labels()[1] == ["interval", "mean"]
+        assert drawn.get_legend_handles_labels()[1] == ["mean", "interval"]
 
     def test_where_all_are_equal_none_is_marked(self) -> None:
         drawn: Any = revenue_curve([1, 2, 3], [5, 5, 5])
@@ -708,7 +710,7 @@ class TestRevenueCurve:
         assert len(set(texts)) == len(texts)
         assert {"1,234,567,890", "1,234,567,891"} <= set(texts)
 
-    def test_without_intervals_there_is_no_band(self) -> None:
+    def test_without_intervals_there_are_no_bars(self) -> None:
         assert not revenue_curve([1, 2], [3, 4]).collections
 
     @pytest.mark.parametrize(

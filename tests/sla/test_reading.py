@@ -62,6 +62,31 @@ def test_json_and_csv_say_the_same(tmp_path: Path) -> None:
     assert read_history({"rentals": []}) == UptimeHistory(rentals=())
 
 
+@pytest.mark.parametrize("time", ["2026-07-01 00:00", "2026-07-01T00:00:00"])
+def test_times_without_an_offset_are_utc_only_when_asked(time: str) -> None:
+    """As in other readers of files with times: ``naive="utc"``."""
+    table = (
+        f"kind,start,end,announced\nrental,{time},2026-07-11,\noutage,{time},2026-07-02,{time}\n"
+    )
+    record = {
+        "rentals": [{"start": time, "end": "2026-07-11"}],
+        "outages": [{"start": time, "end": "2026-07-02", "announced": time}],
+    }
+    sources = (table, json.dumps(record), record)
+    for source in sources:
+        with pytest.raises(ParseError, match=r"start: need .* \(naive='utc' takes those without"):
+            read_history(source)
+        with pytest.raises(RuleViolation, match=r"^naive: need 'refuse' or 'utc', got 'cet'"):
+            read_history(source, naive="cet")  # type: ignore[arg-type]
+        with_offsets = json.loads(json.dumps(record).replace(time, "2026-07-01T00:00:00Z"))
+        assert read_history(source, naive="utc") == read_history(with_offsets)
+    assert read_history(CSV, naive="utc") == read_history(CSV)  # what has an offset keeps it
+    with pytest.raises(ParseError, match="need a whole second"):
+        read_history(table.replace(time, "2026-07-01T00:00:00.5"), naive="utc")
+    with pytest.raises(ParseError, match="an ISO 8601 date or time"):
+        read_history(table.replace(time, "yesterday at noon"), naive="utc")
+
+
 @pytest.mark.parametrize(
     ("change", "place"),
     [

@@ -309,6 +309,21 @@ class TestTheBacktest:
         assert capsys.readouterr().err.startswith("numgenius: --end: need")
 
 
+class TestTimesWithoutOffsets:
+    """Page: "take times of the file without an offset as UTC", as other commands have it."""
+
+    @pytest.mark.parametrize("words", [("backtest", "--claim", "0.99"), ("advise",)])
+    def test_they_are_told_the_option(
+        self, words: tuple[str, ...], capsys: pytest.CaptureFixture[str], history: str
+    ) -> None:
+        words = ("sla", words[0], history, "--price", "3.50", *words[1:])
+        known = answer(capsys, *words)
+        Path(history).write_text(json.dumps(RECORD).replace("00Z", "00"))
+        assert main(words) == 2
+        assert "(--utc takes those without one as UTC)" in capsys.readouterr().err
+        assert answer(capsys, *words, "--utc") == known
+
+
 class TestAdvice:
     """Issue: "best claim and spread for a host with this history"."""
 

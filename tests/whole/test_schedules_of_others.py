@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from numgenius_core import Interval, Mode, Money, Offer, PerGpuHour, PerHour, PriceTerms, quote
-from numgenius_core.billing import GraceSchedule
+from numgenius_core.billing import DaysOfGrace, GraceSchedule
 from numgenius_core.billing.grace import allowed_debt
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.prices import CurveSchedule, ReservedSchedule, rank_offers, top_up
@@ -166,5 +166,12 @@ def test_what_can_be_is_taken_to_the_bounds() -> None:
     assert cover(TERMS, PRICE, rules=SlaRules(fee=MyFee(0))).fee == PerHour(0)
     assert settled(blend=MyBlend(1)) == settled(blend=MyBlend(Fraction(1))) == Money(72)
     assert allowed_debt(MyGrace(Money(0)), Money(1)) == Money(0)
+
+
+def test_ours_allows_no_debt_for_a_spend_below_zero() -> None:
+    """Seen: a buffer of -24.00, without a word."""
+    with pytest.raises(RuleViolation, match=r"^daily_spend: need an amount of zero or more, got -"):
+        DaysOfGrace(2).buffer(Money(-12))
+    assert DaysOfGrace(2).buffer(Money(0)) == Money(0)
     assert reserved(Fraction(1, 10)) == reserved(Decimal("0.1")) == Money(648)
     assert MyDiscount(0).deposit(PRICE, 1) == Money(2_160)

@@ -468,7 +468,7 @@ class TestChoicesSayWhatThereIs:
         """Seen: a text was told ``Mode.RESERVED``, which was refused next."""
         with pytest.raises(WrongType) as refused:
             c.Rent(by="a", offer=1, mode="reserved")  # type: ignore[arg-type]
-        need = "a Mode: Mode.ON_DEMAND, Mode.INTERRUPTIBLE (reserve by prepaying)"
+        need = "a Mode: Mode.ON_DEMAND, Mode.INTERRUPTIBLE (to reserve, rent on demand and Prepay)"
         assert refused.value.need == need
 
 
@@ -573,6 +573,12 @@ class TestReprsAreShort:
         hints = get_type_hints(kind)
         many = [each for each in fields(kind) if each.repr and is_series(hints[each.name])]
         assert [each.name for each in many if each.repr is not brief] == []
+
+    @pytest.mark.parametrize("kind", WITH_REPRS, ids=lambda kind: kind.__qualname__)
+    def test_what_tells_two_values_apart_is_in_their_repr(self, kind: type) -> None:
+        """Seen: two machines of a host that differ in ``extra``, unequal, and printed alike."""
+        given = [each for each in fields(kind) if each.init and each.eq]
+        assert [each.name for each in given if each.repr is False] == []
 
     def test_many_listings_and_many_offers(self) -> None:
         offers = [evolve(known.OFFER, id=number) for number in range(300)]

@@ -210,7 +210,7 @@ def chart(x: str, y: str, points: Sequence[tuple[float, float]], **more: Any) ->
         x: Name of the axis that goes right, with its unit.
         y: Name of the axis that goes up, with its unit.
         points: In the order of ``x``.
-        **more: ``low`` and ``high`` are ends of intervals, ``dots`` draws no line, ``names`` are
-            what the whole numbers on the axis ``y`` stand for.
+        **more: ``low`` and ``high`` are ends of intervals, ``names`` are what the whole numbers on
+            the axis ``y`` stand for.
     """
     return {"x": x, "y": y, "points": points, **more}

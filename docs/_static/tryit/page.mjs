@@ -96,6 +96,20 @@ function tableOf({ head, rows, more }, title, parent) {
   });
 }
 
+function drawIntervals({ ctx, valToPos }, [at, , high, low], line) {
+  ctx.save();
+  ctx.strokeStyle = line;
+  ctx.lineWidth = 1.5 * devicePixelRatio;
+  ctx.beginPath();
+  at.forEach((value, index) => {
+    const x = valToPos(value, "x", true);
+    ctx.moveTo(x, valToPos(low[index], "y", true));
+    ctx.lineTo(x, valToPos(high[index], "y", true));
+  });
+  ctx.stroke();
+  ctx.restore();
+}
+
 function chartOf(chart, title, parent) {
   if (!Chart || !chart.points.length) return;
   const box = element("div", "", parent, "tryit-chart");
@@ -106,18 +120,17 @@ function chartOf(chart, title, parent) {
   const line = style.getPropertyValue("--color-brand-primary").trim() || ink;
   const rule = style.getPropertyValue("--color-background-border").trim() || "#8884";
   const axis = { stroke: ink, grid: { stroke: rule, width: 1 }, ticks: { stroke: rule, width: 1 } };
-  const series = [{}, {
-    stroke: line, width: chart.dots ? 0 : 2, paths: chart.dots ? () => null : undefined,
-    points: { show: true, size: 7, fill: line },
-  }];
+  // Nothing is drawn between two points: nobody computed what is there.
+  const noLine = { stroke: line, width: 0, paths: () => null };
+  const series = [{}, { ...noLine, points: { show: true, size: 7, fill: line } }];
   const data = [chart.points.map((one) => one[0]), chart.points.map((one) => one[1])];
-  const bands = [];
+  const hooks = {};
   if (chart.low) {
-    for (const side of [chart.high, chart.low]) {
+    for (const side of [chart.high, chart.low]) {  // the axis has room for them
       data.push(side);
-      series.push({ stroke: line, width: 1, dash: [3, 4], points: { show: false } });
+      series.push({ ...noLine, points: { show: false } });
     }
-    bands.push({ series: [2, 3], fill: `color-mix(in srgb, ${line} 18%, transparent)` });
+    hooks.draw = [(plot) => drawIntervals(plot, data, line)];
   }
   const names = chart.names && {
     size: 110, splits: () => chart.names.map((_, row) => row), values: (_, rows) => rows.map((row) => chart.names[row]),
@@ -126,7 +139,7 @@ function chartOf(chart, title, parent) {
     width: Math.max(260, box.clientWidth), height: chart.names ? 90 + 26 * chart.names.length : 260,
     scales: { x: { time: false }, y: chart.names ? { range: [-0.6, chart.names.length - 0.4] } : {} },
     axes: [{ ...axis, label: chart.x }, { ...axis, ...(names || { label: chart.y, size: 60 }) }],
-    legend: { show: false }, cursor: { show: false }, series, bands,
+    legend: { show: false }, cursor: { show: false }, series, hooks,
   }, data, box);
 }
 

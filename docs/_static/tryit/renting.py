@@ -194,7 +194,7 @@ def _ladder(ranking: Ranking) -> dict[str, Any]:
         known.setdefault(each.offer.gpu_name, []).append(price)
     names = sorted(known, key=lambda name: (median(known[name]), name))
     points = sorted((price, float(row)) for row, name in enumerate(names) for price in known[name])
-    drawn = chart("$ per GPU-hour, all in", "model", points, dots=True, names=names)
+    drawn = chart("$ per GPU-hour, all in", "model", points, names=names)
     return {"text": [], "chart": drawn}
 
 

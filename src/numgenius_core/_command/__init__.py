@@ -130,9 +130,13 @@ def _run(command: Parser, options: Namespace) -> int:
 
 def _refusal(error: NumgeniusError, command: Parser, options: Namespace) -> str:
     from numgenius_core._command._refusals import line_of
+    from numgenius_core.errors import InvalidDocument
 
     given = {getattr(options, name, None) for name in ("file", "history", "fit")}
-    return line_of(error, command.names(), frozenset(name for name in given if name))
+    line = line_of(error, command.names(), frozenset(name for name in given if name))
+    if type(error) is InvalidDocument and getattr(options, "skip_bad", None) is False:
+        line += "; --skip-bad leaves bad records out"
+    return line
 
 
 def _answer(subcommand: Any, options: Namespace) -> int:

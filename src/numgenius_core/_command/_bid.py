@@ -20,6 +20,9 @@ they would have been paused.
 The file has a column of times and one of prices, dollars an hour for the whole instance: the
 lowest bid that ran. A bid runs whenever it is at least the price, and pays itself (not the price).
 A file of several zones, products, offers, machines or models has a series for each.
+
+A price holds until the next one of its series, the last one to the end of the file. So a file that
+has what was offered at each of several times does not show when an offer was gone: --until says it.
 """
 MORE = """\
 examples:
@@ -64,7 +67,7 @@ def run(options: Namespace) -> dict[str, Any]:
     return _hosting.compare_bids(options)
 
 
-def show(result: dict[str, Any], _: Namespace) -> None:
+def show(result: dict[str, Any], options: Namespace) -> None:
     """Print a line for each bid."""
     from numgenius_core._command._table import print_line, print_table
 
@@ -84,3 +87,6 @@ def show(result: dict[str, Any], _: Namespace) -> None:
         there = result["on_demand"]
         print_line(f"on demand all the time: ${there['cost']:,.2f} at ${there['price']} an hour")
     print_line(f"over {result['hours']} h from {result['start']} to {result['end']}")
+    if options.until is None and result["last_change"] != result["end"]:
+        last = f"its last price, of {result['last_change']},"
+        print_line(f"{last} is taken to hold to the end of the file: --until ends it before")

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final
 
 from numgenius_core._command._durations import parse_hours
-from numgenius_core._command._market import bid_of
+from numgenius_core._command._market import bid_of, say_skipped
 from numgenius_core._command._plotting import nothing_drawn, save
 from numgenius_core._command._reading import instant, name_of, read, source_of
 from numgenius_core._command._texts import text_of
 from numgenius_core._numbers import decimal_text
 from numgenius_core._terms import LOWEST_BID
-from numgenius_core.errors import RuleViolation
+from numgenius_core.errors import InvalidDocument, RuleViolation
 from numgenius_core.intervals import after
 from numgenius_core.planning import (
     BidPlan,
     PriceSeries,
     compare_bids as fare,
-    read_price_series,
 )
 from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_HOUR
 from numgenius_core.wire.machines import HostMachine, read_machines
+from numgenius_core.wire.tables import price_changes
 
 _BIDS: Final = 8
 _MOST_NAMED: Final = 12
@@ -67,6 +68,7 @@ def compare_bids(options: Namespace) -> dict[str, Any]:
         "start": f"{span.start:%Y-%m-%dT%H:%M:%SZ}",
         "end": f"{span.end:%Y-%m-%dT%H:%M:%SZ}",
         "hours": _rounded(Fraction(span.seconds, SECONDS_PER_HOUR)),
+        "last_change": f"{series.instants[-1]:%Y-%m-%dT%H:%M:%SZ}",
         "bids": rows,
         **_on_demand(on_demand, span.seconds),
     }
@@ -90,38 +92,41 @@ def _plot(path: str, plan: BidPlan, on_demand: PerHour | None) -> None:
 
 
 def _series(options: Namespace) -> PriceSeries:
-    """Read the one series that is asked for."""
+    """Read the one series that is asked for; what is wrong with another one is in nobody's way."""
     end = None if options.until is None else instant(options.until, "--until")
+    changes = price_changes(
+        source_of(options.file),
+        time=options.time,
+        price=options.price,
+        naive="utc" if options.utc else "refuse",
+    )
+    name = _chosen(options.series, sorted(changes))
+    last = max(series[-1][0] for series in changes.values())
     try:
-        found = read_price_series(
-            source_of(options.file),
-            time=options.time,
-            price=options.price,
-            naive="utc" if options.utc else "refuse",
-            end=end,
-        )
+        return PriceSeries.of(changes[name], end=last if end is None else end)
     except RuleViolation as fault:
-        ends = fault.path == "end" or fault.path.startswith("end of ")
-        if end is None and ends:
+        if end is None:
             need = "a price that holds for some time (--until says how long the last one does)"
-            whose = fault.path.removeprefix("end")  # of which series, where there are several
-            got = f"prices of a single moment{whose}"
+            got = f"prices of a single moment{' of ' if name else ''}{name}"
             raise RuleViolation(name_of(options.file), need, got) from None
-        if end is None or not (ends or fault.path.startswith("instants")):
-            raise
         need = f"a time {fault.need.removeprefix('an instant ')}"
         raise RuleViolation("--until", need, fault.got) from None
-    if options.series is None and len(found) == 1:
-        return next(iter(found.values()))
-    if options.series not in found:
-        if set(found) == {""}:
-            raise RuleViolation("--series", "none, as the file has a single one", options.series)
-        names = ", ".join(repr(name) for name in list(found)[:_MOST_NAMED])
-        more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-        several = "several (one for each zone, product, offer, machine or model)"
-        got = several if options.series is None else repr(options.series)
-        raise RuleViolation("--series", f"one of {names}{more}", got)
-    return found[options.series]
+
+
+def _chosen(asked: str | None, names: Sequence[str]) -> str:
+    """Return the name of the series that is asked for, of those in the file."""
+    if asked is None and len(names) == 1:
+        return names[0]
+    if asked is not None and asked in names:
+        return asked
+    if names == [""]:
+        raise RuleViolation("--series", "none, as the file has a single one", str(asked))
+    known = ", ".join(repr(name) for name in names[:_MOST_NAMED])
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    several = "several (one for each zone, product, offer, machine or model)"
+    raise RuleViolation(
+        "--series", f"one of {known}{more}", several if asked is None else repr(asked)
+    )
 
 
 def _differing(series: PriceSeries) -> list[PerHour]:
@@ -152,8 +157,7 @@ def plan_maintenance(options: Namespace) -> dict[str, Any]:
     now = datetime.now(UTC) if options.now is None else instant(options.now, "--now")
     now = now.replace(microsecond=0)
     seconds = parse_hours(options.hours)
-    machines = read_machines(source_of(options.file)).rows
-    _check_machines(machines, name_of(options.file))
+    machines, skipped = _machines(options)
     if options.machine is not None:
         ids = [one.machine.id for one in machines]
         machines = tuple(one for one in machines if one.machine.id == options.machine)
@@ -165,17 +169,29 @@ def plan_maintenance(options: Namespace) -> dict[str, Any]:
         "now": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "hours": decimal_text(_hours(seconds)),
         "machines": rows,
+        "skipped": skipped,
     }
 
 
-def _check_machines(machines: Sequence[HostMachine], file: str) -> None:
-    """Refuse what no host has: a machine twice."""
-    seen: set[int] = set()
-    for one in machines:
-        if one.machine.id in seen:
-            where = f"{file}, machine {one.machine.id}"
-            raise RuleViolation(where, "each machine once", "it twice")
-        seen.add(one.machine.id)
+def _machines(options: Namespace) -> tuple[tuple[HostMachine, ...], int]:
+    """Return the machines of the file, and how many bad rows are left out.
+
+    Each machine is answered by itself: a bad row is in nobody's way who asks for another one, or
+    for all others. Of two rows of one machine nobody knows which is right.
+    """
+    leaves_out = options.skip_bad or options.machine is not None
+    reading = read_machines(source_of(options.file), on_error="collect" if leaves_out else "raise")
+    counts = Counter(one.machine.id for one in reading.rows)
+    faults = [
+        RuleViolation(f"machine {number}", "each machine once", f"it in {count} rows")
+        for number, count in counts.items()
+        if count > 1
+    ]
+    if faults and not leaves_out:
+        raise InvalidDocument(name_of(options.file), faults)
+    say_skipped([*reading.faults, *faults])
+    machines = tuple(one for one in reading.rows if counts[one.machine.id] == 1)
+    return machines, reading.skipped + len(reading.rows) - len(machines)
 
 
 def _window(one: HostMachine, now: datetime, length: timedelta) -> dict[str, Any]:

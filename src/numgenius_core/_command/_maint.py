@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import RawDescriptionHelpFormatter
 
-from numgenius_core._command._options import add_json, whole
+from numgenius_core._command._options import add_json, add_skip_bad, whole
 
 TYPE_CHECKING = False  # as in the package's own `__init__`
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def add(subparsers: Subparsers) -> None:
     maint.add_argument("file", metavar="FILE", help="your machines, - for standard input")
     maint.add_argument("--hours", default="4", help="how long it is down: 4, 90min, 1d (default 4)")
     maint.add_argument("--machine", metavar="ID", type=whole, help="only this one")
+    add_skip_bad(maint)
     maint.add_argument(
         "--now", metavar="TIME", help="such as 2026-06-16T12:00Z (default: the clock)"
     )
@@ -69,7 +70,8 @@ def show(result: dict[str, Any], options: Namespace) -> None:
     from numgenius_core._command._texts import instant_text
 
     if not result["machines"]:
-        print_line(f"There is no machine in {name_of(options.file)}.")
+        skipped = f" but {result['skipped']:,} skipped" if result["skipped"] else ""
+        print_line(f"There is no machine in {name_of(options.file)}{skipped}.")
         return
     rolls = any(_rolls(one) for one in result["machines"])
     rows = [

@@ -310,12 +310,16 @@ def _reading(options: Namespace) -> Reading:
         on_error="collect" if options.skip_bad else "raise",
         naive="utc" if options.utc else "refuse",
     )
-    for fault in reading.faults[:_MOST_FAULTS]:
-        say(f"numgenius: skipped {plain(str(fault))}")
-    if len(reading.faults) > _MOST_FAULTS:
-        more = len(reading.faults) - _MOST_FAULTS
-        say(f"numgenius: and {more:,} faults more")
+    say_skipped(reading.faults)
     return reading
+
+
+def say_skipped(faults: Sequence[RuleViolation]) -> None:
+    """Name the first faults of records that are left out, and how many more there are."""
+    for fault in faults[:_MOST_FAULTS]:
+        say(f"numgenius: skipped {plain(str(fault))}")
+    if len(faults) > _MOST_FAULTS:
+        say(f"numgenius: and {len(faults) - _MOST_FAULTS:,} faults more")
 
 
 def _moment(text: str | None, reading: Reading) -> datetime:

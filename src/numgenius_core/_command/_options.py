@@ -64,6 +64,11 @@ def add_json(parser: _ActionsContainer) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
+def add_skip_bad(parser: _ActionsContainer) -> None:
+    """Add ``--skip-bad``, of the subcommands whose records are read each by itself."""
+    parser.add_argument("--skip-bad", action="store_true", help="leave bad records out")
+
+
 def add_utc(parser: _ActionsContainer) -> None:
     """Add ``--utc``, of the subcommands that read files with times in them."""
     parser.add_argument(
@@ -83,7 +88,7 @@ def add_market(parser: ArgumentParser, or_else: str = "") -> _ActionsContainer:
         "file", nargs="?", metavar="FILE", help="a market file, - for standard input"
     )
     market.add_argument("--sample", action="store_true", help="the market that ships with this")
-    market.add_argument("--skip-bad", action="store_true", help="leave bad records out")
+    add_skip_bad(market)
     add_utc(market)
     market.add_argument(
         "--now",

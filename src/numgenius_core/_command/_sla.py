@@ -5,7 +5,7 @@ It has three words of its own, ``fee``, ``backtest`` and ``advise``.
 
 from __future__ import annotations
 
-from numgenius_core._command._options import add_json, whole
+from numgenius_core._command._options import add_json, add_utc, whole
 
 TYPE_CHECKING = False  # as in the package's own `__init__`
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def _add_history(parser: ArgumentParser) -> None:
     parser.add_argument(
         "history", metavar="HISTORY", help="rentals and outages, JSON or CSV; - for stdin"
     )
+    add_utc(parser)
 
 
 def _add_price(parser: ArgumentParser) -> None:
@@ -152,7 +153,7 @@ def _read_history(options: Namespace) -> UptimeHistory:
 
     source = source_of(options.history)
     try:
-        return read_history(source)
+        return read_history(source, naive="utc" if options.utc else "refuse")
     except RuleViolation as fault:
         if fault.path.startswith(name_of(source)):
             raise

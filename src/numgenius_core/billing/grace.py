@@ -37,7 +37,7 @@ class GraceSchedule(ABC):
     def buffer(self, daily_spend: Money) -> Money:
         """Return the debt that is allowed to an account with this average spend a day.
 
-        An amount of zero or more; another answer is refused where it is asked.
+        Both are amounts of zero or more; another answer is refused where it is asked.
         """
 
 
@@ -79,6 +79,13 @@ class DaysOfGrace(GraceSchedule):
     days: Fraction = field(default=Fraction(1), converter=_days)
 
     def buffer(self, daily_spend: Money) -> Money:
-        """Return the days times the spend, half-even at a tick."""
+        """Return the days times the spend, half-even at a tick.
+
+        Raises:
+            WrongType: The spend is no ``Money``.
+            RuleViolation: It is below zero, which is no spend.
+        """
         check_kind(daily_spend, Money, "daily_spend")
+        if daily_spend.ticks < 0:
+            raise RuleViolation("daily_spend", "an amount of zero or more", str(daily_spend))
         return daily_spend.scaled(self.days)

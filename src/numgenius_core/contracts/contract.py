@@ -352,7 +352,8 @@ def agree(
         id: Number of the new contract.
         client: Who rents; the host itself gets a free test instance (G10).
         at: Now.
-        mode: On-demand or interruptible; a contract becomes reserved by prepaying.
+        mode: On-demand or interruptible; a contract becomes reserved by prepaying
+            (:func:`to_reserved`).
         end: An earlier end than the listing's, if the client wants one.
         disk_mb: Disk wanted, whole MB.
         bid: For an interruptible, dollars per hour for the whole instance.
@@ -362,7 +363,8 @@ def agree(
 
     Raises:
         WrongType: ``listing`` is no ``Listing`` (its number will not do), ``block`` no ``Block``,
-            ``at`` or ``end`` no ``datetime``, or an interruptible has no bid.
+            ``at`` or ``end`` no ``datetime``, ``mode`` no ``Mode`` (not even its text), or an
+            interruptible has no bid.
         RuleViolation: The listing has ended or ends before ``end``, the block leaves the machine,
             the bid is not what the market takes (:func:`~numgenius_core.bids.check_bid`), the
             contract would be reserved from the start, or the listing does not promise the target.
@@ -390,8 +392,11 @@ def agree(
         raise RuleViolation("end", f"at most the listing's end {limit}", str(end))
     if block.end > listing.machine.gpus:
         raise RuleViolation("block", f"slots below {listing.machine.gpus}", str(block))
+    if type(mode) is not Mode:
+        raise WrongType("mode", f"a Mode: {Mode.ON_DEMAND}, {Mode.INTERRUPTIBLE}", shown(mode))
     if mode is Mode.RESERVED:
-        raise RuleViolation("mode", "on-demand or interruptible (reserve by prepaying)", "reserved")
+        how = "agree on demand, then to_reserved; in a market rent, then Prepay"
+        raise RuleViolation("mode", f"on-demand or interruptible ({how})", "reserved")
     if bid is not None and mode is Mode.INTERRUPTIBLE:
         check_bid(bid, block.size, listing.prices.min_bid)
     check_kind(sla, SlaRules, "sla")

@@ -7,8 +7,9 @@ instances and volumes are deleted after a grace buffer in proportion to the aver
 permission here, never automatic.
 
 Our readings: the average is of what the account's instances and volumes that exist have cost in the
-last 30 days, or since the first of them began, at least a day. A host's free test costs nothing and
-is not deleted. Both thresholds are told before the balance runs out, at one instant.
+last 30 days, or since the first of them began, at least a day; where credits for a promise that was
+missed are more than that, nothing. A host's free test costs nothing and is not deleted. Both
+thresholds are told before the balance runs out, at one instant.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ def daily_spend(market: Builder, name: AccountId, at: datetime) -> Money:
     period = Interval(since, at)
     spent = Money.sum(statement(each, period).total for each in instances)
     spent += Money.sum(volume_statement(each, period).total for each in volumes)
-    return spent.scaled(Fraction(_DAY, max(_DAY, total_seconds(since, at))))
+    # A credit on the first day may be for the day before, whose cost is not counted.
+    return max(spent, ZERO).scaled(Fraction(_DAY, max(_DAY, total_seconds(since, at))))
 
 
 def delete_unpaid(decision: Decision, command: b.DeleteUnpaid) -> None:

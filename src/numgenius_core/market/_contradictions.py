@@ -42,6 +42,7 @@ from numgenius_core.market.state import (
     Market,
     Unsettled,
     has_to_stop,
+    is_spent,
 )
 from numgenius_core.money import ZERO, Money, money_of
 from numgenius_core.offer import Block, GpuSet
@@ -102,7 +103,8 @@ def _is_left(market: Builder, kind: int, key: MachineId | AccountId) -> bool:
         account = market.account(AccountId(key))
         # They stop the oldest first, so the last one tells.
         last_first = reversed([*account.instances])
-        return account.empty and any(has_to_stop(market.living(each)) for each in last_first)
+        spent = is_spent(account, market.now)
+        return spent and any(has_to_stop(market.living(each)) for each in last_first)
     if not market.has_machine(MachineId(key)):
         return False
     machine = market.building(MachineId(key))

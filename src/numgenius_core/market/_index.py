@@ -14,7 +14,7 @@ block that is under the floor and does not.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from datetime import datetime
 from fractions import Fraction
 from operator import itemgetter
@@ -80,8 +80,8 @@ class MachineIndex:
         self._found: _Found | None = None
         self.claims: dict[int, Sorted[Entry]] = {}
         self.heads: list[Entry] = []
-        self.holding: frozenset[ContractId] = frozenset()
-        self.restarting: frozenset[ContractId] = frozenset()
+        self.holding: set[ContractId] = set()
+        self.restarting: set[ContractId] = set()
         self.dues: Sorted[tuple[datetime, ContractId]] = Sorted()
         for each in instances:
             self.put(None, each)
@@ -92,8 +92,8 @@ class MachineIndex:
         index.gpus, index.occupied = self.gpus, self.occupied
         index.stored_mb, index.count = self.stored_mb, self.count
         index.claims, index.heads = self.claims.copy(), self.heads.copy()
-        index.holding = self.holding
-        index.restarting, index.dues, index._found = self.restarting, self.dues, self._found
+        index.holding, index.restarting = self.holding.copy(), self.restarting.copy()
+        index.dues, index._found = self.dues, self._found
         return index
 
     def put(self, old: Instance | None, new: Instance | None) -> None:
@@ -115,8 +115,7 @@ class MachineIndex:
             return
         moved = old.state is not new.state
         if (
-            old.bid is not new.bid
-            or old.arrival != new.arrival
+            old.arrival != new.arrival  # as with any other bid
             or (moved and not _stays_in_place(old, new))
         ):
             self._reclaim(old, new)
@@ -125,7 +124,7 @@ class MachineIndex:
         if (
             old.deposit is not new.deposit
             or old.promise is not None  # none begins later
-            or (moved and (new.state in OVER or old.state in OVER))
+            or (moved and new.state in OVER)  # from where nobody comes back
         ):
             self._put_due(old, new)
 
@@ -193,18 +192,15 @@ class MachineIndex:
             self.stored_mb -= contract.disk_mb
             if old.bid is None and old.holds:  # no bid holds; most are bids
                 self.occupied &= ~contract.block.gpu_set
-        restarts, state = False, None
+        holds = restarts = False
         if new is not None:
-            contract, state = new.contract, new.state
+            contract = new.contract
             self.stored_mb += contract.disk_mb
-            restarts = state is SCHEDULING and new.yields
+            holds, restarts = new.state in HOLDS, new.state is SCHEDULING and new.yields
             if new.bid is None and new.holds:
                 self.occupied |= contract.block.gpu_set
-        number = contract.id
-        if (state in HOLDS) is not (number in self.holding):
-            self.holding = self.holding ^ {number}
-        if restarts is not (number in self.restarting):
-            self.restarting = self.restarting ^ {number}
+        (self.holding.add if holds else self.holding.discard)(contract.id)
+        (self.restarting.add if restarts else self.restarting.discard)(contract.id)
 
     def _put_due(self, old: Instance | None, new: Instance | None) -> None:
         """Take note of when time alone changes an instance next."""
@@ -241,25 +237,21 @@ class MachineIndex:
         """Return the claims that run above a host's floor, the highest priority first."""
         return self._run(floor)[1]
 
-    def unsettled(self, floor: PerGpuHour) -> frozenset[ContractId] | None:
+    def unsettled(self, floor: PerGpuHour) -> Set[ContractId] | None:
         """Return who holds GPUs, or was started again, and does not run; ``None`` if all is well.
 
         All is well if those that run above a host's floor are those that have their GPUs.
         """
         runs = self._run(floor)[2]
-        if runs is self.holding or runs == self.holding:
-            self.holding = runs  # the same one from now on: the next look is a glance
-            if not self.restarting:
-                return None
+        if runs == self.holding and not self.restarting:
+            return None
         return (self.holding | self.restarting) - runs
 
     def _run(self, floor: PerGpuHour) -> _Found:
         found = self._found
         if found is None or (found[0] is not floor and found[0] != floor):
-            running, runs = _first(self.heads, floor, self.gpus), self.holding
-            if len(running) != len(runs) or not runs.issuperset(map(_CONTRACT, running)):
-                runs = frozenset(map(_CONTRACT, running))  # else the same one: a glance tells
-            found = self._found = floor, running, runs
+            running = _first(self.heads, floor, self.gpus)
+            found = self._found = floor, running, frozenset(map(_CONTRACT, running))
         return found
 
 

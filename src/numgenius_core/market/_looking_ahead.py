@@ -182,7 +182,7 @@ def _part(
         machines=Table(states),
         accounts=known_accounts,
         queue=queue_of(states, known_accounts),
-        unsettled=unsettled_of(states, known_accounts) if market.unsettled else (),
+        unsettled=unsettled_of(states, known_accounts, market.now) if market.unsettled else (),
     )
 
 

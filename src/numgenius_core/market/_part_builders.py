@@ -34,7 +34,7 @@ class MachineBuilder:
         first: What is due first of its instances, as ``due`` knows it.
         last_destroyed: When the last one was destroyed that was no free test.
         new: Instances that the state does not have yet.
-        gone: Those that it still has.
+        gone: Those that are there no longer, whatever is new of them.
     """
 
     __slots__ = ("due", "first", "gone", "index", "last_destroyed", "new", "state")
@@ -51,7 +51,6 @@ class MachineBuilder:
     def remove(self, instance: Instance, at: datetime) -> None:
         """Take an instance out that was put there, as it is destroyed."""
         self.index.put(instance, None)
-        del self.new[instance.contract.id]
         self.gone.append(instance.contract.id)
         if not instance.contract.is_free_test:
             self.last_destroyed = at

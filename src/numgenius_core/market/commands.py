@@ -385,7 +385,8 @@ def _attached(given: Iterable[VolumeId]) -> tuple[VolumeId, ...]:
 def _rented_as(value: object, path: str) -> None:
     """Refuse what is no mode, with those that are taken: a contract becomes reserved later."""
     if type(value) is not Mode:
-        need = f"a Mode: {Mode.ON_DEMAND}, {Mode.INTERRUPTIBLE} (reserve by prepaying)"
+        taken = f"{Mode.ON_DEMAND}, {Mode.INTERRUPTIBLE}"
+        need = f"a Mode: {taken} (to reserve, rent on demand and Prepay)"
         raise WrongType(path, need, shown(value))
 
 

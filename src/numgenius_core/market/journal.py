@@ -226,7 +226,7 @@ def market_from_json(text: str | bytes) -> Market:
         credited=kept.credited,
         paid_out=kept.paid_out,
         queue=queue_of(machines, accounts),
-        unsettled=unsettled_of(machines, accounts),
+        unsettled=unsettled_of(machines, accounts, kept.now),
     )
 
 

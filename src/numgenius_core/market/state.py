@@ -28,7 +28,7 @@ from numgenius_core.listing import Listing, Machine, Verification
 from numgenius_core.maintenance.schedule import MachineSchedule, MaintenanceWindow
 from numgenius_core.market._copying import copier, copier_of
 from numgenius_core.market._index import MachineIndex
-from numgenius_core.market._ledger import Ledger, used_up
+from numgenius_core.market._ledger import Ledger, ticks_at, used_up
 from numgenius_core.market._persistent import Series, Sorted, Table
 from numgenius_core.market._settings import NO_LIMITS, Settings
 from numgenius_core.market.instance import Instance
@@ -473,9 +473,11 @@ def queue_of(
 
 
 def unsettled_of(
-    machines: Mapping[MachineId, MachineState], accounts: Mapping[AccountId, Account]
+    machines: Mapping[MachineId, MachineState],
+    accounts: Mapping[AccountId, Account],
+    now: datetime,
 ) -> tuple[Unsettled, ...]:
-    """Return where what follows from the last event has not happened yet."""
+    """Return where what follows from the last event, at ``now``, has not happened yet."""
     found: list[Unsettled] = [
         (0, each.id)
         for each in machines.values()
@@ -484,9 +486,17 @@ def unsettled_of(
     for account in accounts.values():
         homes = account.instances
         living = (machines[home].instances[each] for each, home in homes.items())
-        if account.empty and any(map(has_to_stop, living)):
+        if is_spent(account, now) and any(map(has_to_stop, living)):
             found.append((1, account.id))
     return tuple(sorted(found))
+
+
+def is_spent(account: Account, now: datetime) -> bool:
+    """Return whether a balance ran out and has nothing since.
+
+    A host that earns is still said to be empty until money moves at once; it has something.
+    """
+    return account.empty and ticks_at(account.ledger, now) <= 0
 
 
 def has_to_stop(instance: Instance) -> bool:

@@ -34,6 +34,12 @@ def read_price_series(
     types or products has a series for each, and so has one of several offers (``offer_id``),
     machines (``machine_id``), models (``gpu_name``) or sizes (``num_gpus``).
 
+    A history has changes: a price holds until the next of its series, the last to ``end``. A file
+    that has instead what was offered at each of several times does not show here what was gone: an
+    offer keeps its last price where later times do not have it, and until it is back.
+    ``attrs.evolve(series, end=series.instants[-1])`` ends it where it was last seen; of snapshots
+    :class:`~numgenius_core.planning.MarketSeries` tells what was not seen.
+
     Args:
         source: A ``Path``, the history as text or bytes, or a binary stream.
         time: The column of the times; by default one of the names that histories have.
@@ -53,7 +59,7 @@ def read_price_series(
         ParseError: It is no table, or lacks the columns; those that are there are named.
         InvalidDocument: Times or prices that are none, all of them together.
         RuleViolation: A series of no length: its only change is the last of the file (``end`` gives
-            it one), or ``end`` is before it.
+            it one), as that of an offer that is new there, or ``end`` is before a change.
 
     >>> from numgenius_core import PerHour
     >>> from numgenius_core.planning import read_price_series

@@ -78,7 +78,7 @@ class MarketSeries:
     """
 
     instants: tuple[datetime, ...] = field(repr=brief)
-    snapshots: tuple[tuple[Shown, ...], ...] = field(repr=False)
+    snapshots: tuple[tuple[Shown, ...], ...] = field(repr=brief)
     shows_held: bool = field(init=False, eq=False)
 
     def __attrs_post_init__(self) -> None:

@@ -391,10 +391,11 @@ def revenue_curve(
 ) -> Axes:
     """Draw a mean against a price, with its interval, and mark where it is largest.
 
-    Each price is a point: what one between two of them brings nobody computed. Of a sweep over
-    something else that is a number the points are where it is, in ascending order; of what is no
-    number, such as ``end`` or ``mix``, they stand in the order of the sweep. Where less is better,
-    such as of ``unserved``, the smallest mean is marked; where all are equal, none is.
+    Each price is a point: what one between two of them gives nobody computed, and where a rival's
+    price or a client's limit lies between, it may be far from the line that would join them. Of a
+    sweep over something else that is a number the points are where it is, in ascending order; of
+    what is no number, such as ``end`` or ``mix``, they stand in the order of the sweep. Where less
+    is better, such as of ``unserved``, the smallest mean is marked; where all are equal, none is.
 
     Args:
         prices: A :class:`numgenius_core.whatif.Sweep` over one thing, which has the other two; or
@@ -449,7 +450,7 @@ def revenue_curve(
     look = look_of(style)
     if band is not None:
         label = "interval" if interval_label is None else interval_label
-        _draw_intervals(drawn, look, at, band, label)
+        _draw_intervals(drawn, look, at, middle, band, label)
     differ = min(middle) < max(middle)
     label = "mean" if differ or len(middle) == 1 else "mean, the same at all"
     drawn.plot(at, middle, color=look.colours[0], marker="o", linestyle="none", label=label)
@@ -469,12 +470,27 @@ def revenue_curve(
 
 
 def _draw_intervals(
-    axes: Axes, look: Look, at: list[float], band: tuple[list[float], list[float]], label: str
+    axes: Axes,
+    look: Look,
+    at: list[float],
+    means: list[float],
+    band: tuple[list[float], list[float]],
+    label: str,
 ) -> None:
     """Draw the interval of each mean as a bar with ends."""
-    for ends in band:
-        axes.plot(at, ends, "_", color=look.colours[0], markersize=7)
-    axes.vlines(at, *band, color=look.colours[0], linewidth=1.5, label=label)
+    low, high = band
+    down = [mean - least for mean, least in zip(means, low, strict=True)]
+    up = [most - mean for mean, most in zip(means, high, strict=True)]
+    axes.errorbar(
+        at,
+        means,
+        yerr=(down, up),
+        fmt="none",
+        ecolor=look.colours[0],
+        elinewidth=1.5,
+        capsize=4,
+        label=label,
+    )
 
 
 def _mark(

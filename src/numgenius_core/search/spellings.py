@@ -56,6 +56,7 @@ MEANT: Final = {
     for word in words.split()
 }
 """What people type for a field whose name is spelled otherwise, so that spelling cannot tell."""
+_STAND_FOR: Final = {**ALIASES, **MEANT}
 
 
 def nearest_field(name: str, fields: Collection[str]) -> str | None:
@@ -66,12 +67,12 @@ def nearest_field(name: str, fields: Collection[str]) -> str | None:
     word = name.casefold()
     if word in fields:
         return word
-    if known := ALIASES.get(word) or MEANT.get(word):
-        return known
+    if word in _STAND_FOR:
+        return _STAND_FOR[word]
     from difflib import SequenceMatcher, get_close_matches  # what only a slip needs
 
     near = get_close_matches(word, [*fields, *ALIASES], 1, 0.65)
     near += get_close_matches(word, MEANT, 1, 0.8)  # surer: what it stands for looks like neither
     # The most alike, and of two that are equally so the name rather than what people call it.
     best = max(near, key=lambda each: SequenceMatcher(None, word, each).ratio(), default=None)
-    return None if best is None else MEANT.get(best) or ALIASES.get(best, best)
+    return None if best is None else best if best in fields else _STAND_FOR[best]

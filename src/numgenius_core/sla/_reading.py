@@ -3,7 +3,8 @@
 JSON: ``{"machine": 7, "rentals": [{"start", "end"}], "outages": [{"start", "end", "announced"}]}``.
 CSV: a heading ``kind,start,end,announced`` and a line for each rental and outage, the kind being
 one of these words (or of their plurals; the column may be called ``type``). Times are ISO 8601 with
-an offset or seconds since 1970; ``announced`` may be left out or empty, ``machine`` too.
+an offset or seconds since 1970, those without an offset UTC if the caller says so (``naive``);
+``announced`` may be left out or empty, ``machine`` too.
 
 Our reading: any other key or column is refused. Maintenance with ``anounced`` would count as
 downtime that nobody was told of.
@@ -14,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from numgenius_core._json import file_name, parse_json
 from numgenius_core._json.packings import Source, name_of, text_of
@@ -29,23 +30,27 @@ _OF_AN_OUTAGE: Final = ("start", "end", "announced")
 _KINDS: Final = ("kind", "type")
 _COLUMNS: Final = (*_OF_AN_OUTAGE, "machine")
 _SECONDS: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?", re.ASCII)
+_A_DATE: Final = len("2026-07-01")
 _ID: Final = re.compile(r"([0-9]{1,18})(?:\.0+)?", re.ASCII)  # of a column with gaps: 7.0
 _UNNAMED: Final = re.compile(r"(?:column [0-9]+)?", re.ASCII)
 
 
-def read_history(source: Source | Mapping[str, Any]) -> UptimeHistory:
+def read_history(
+    source: Source | Mapping[str, Any], *, naive: Literal["refuse", "utc"] = "refuse"
+) -> UptimeHistory:
     r"""Return the history of a document, or of a mapping as JSON has it.
 
     Args:
         source: A ``Path``, the document as text or bytes, a binary stream, or what its JSON says.
             Text is never taken for a path.
+        naive: ``"utc"`` takes times without an offset as UTC.
 
     Raises:
         WrongType: It is none of them, or something in it is of no use, such as a number for a list.
         ParseError: It cannot be read, is neither JSON nor CSV of this kind, or a row of it has
             another length.
         RuleViolation: A key or a column that a history does not have, a time without offset, an
-            end before its start, outages that overlap.
+            end before its start, outages that overlap, or ``naive`` is no word of its.
 
     >>> from numgenius_core.sla import read_history
     >>> history = read_history({
@@ -58,24 +63,26 @@ def read_history(source: Source | Mapping[str, Any]) -> UptimeHistory:
     >>> read_history("kind,start,end\nrental,1782864000,1783728000").rented_seconds
     864000
     """
+    if naive not in ("refuse", "utc"):
+        raise RuleViolation("naive", "'refuse' or 'utc'", shown(naive))
     if isinstance(source, Mapping):
-        return _history(source, "history")
+        return _history(source, "history", naive)
     name = name_of(source)
     text = text_of(source, name)
     if text.lstrip()[:1] in ("{", "["):
-        return _history(parse_json(text, name), name)
-    return _of_csv(text, name)
+        return _history(parse_json(text, name), name, naive)
+    return _of_csv(text, name, naive)
 
 
-def _history(record: Any, path: str) -> UptimeHistory:
+def _history(record: Any, path: str, naive: str) -> UptimeHistory:
     if not isinstance(record, Mapping):
         raise WrongType(path, "an object with rentals and outages", shown(record))
     _check_keys(record, _KEYS, path)
     rentals = _each(record.get("rentals"), f"{path}.rentals")
     outages = _each(record.get("outages", []), f"{path}.outages")
     return UptimeHistory(
-        rentals=tuple(_rental(each, where) for each, where in rentals),
-        outages=tuple(_outage(each, where) for each, where in outages),
+        rentals=tuple(_rental(each, where, naive) for each, where in rentals),
+        outages=tuple(_outage(each, where, naive) for each, where in outages),
         machine=record.get("machine"),
     )
 
@@ -101,38 +108,50 @@ def _each(values: Any, path: str) -> list[tuple[Mapping[str, Any], str]]:
     return found
 
 
-def _rental(record: Mapping[str, Any], path: str) -> Interval:
+def _rental(record: Mapping[str, Any], path: str, naive: str) -> Interval:
     _check_keys(record, _OF_A_RENTAL, path)
-    return _period(record, path)
+    return _period(record, path, naive)
 
 
-def _period(record: Mapping[str, Any], path: str) -> Interval:
-    start, end = (_instant(record.get(key), f"{path}.{key}") for key in ("start", "end"))
+def _period(record: Mapping[str, Any], path: str, naive: str) -> Interval:
+    start, end = (_instant(record.get(key), f"{path}.{key}", naive) for key in ("start", "end"))
     try:
         return Interval(start, end)
     except RuleViolation as fault:
         raise fault.at(path) from None
 
 
-def _outage(record: Mapping[str, Any], path: str) -> Outage:
+def _outage(record: Mapping[str, Any], path: str, naive: str) -> Outage:
     _check_keys(record, _OF_AN_OUTAGE, path)
     told = record.get("announced")
-    announced = None if told in (None, "") else _instant(told, f"{path}.announced")
-    return Outage(period=_period(record, path), announced=announced)
+    announced = None if told in (None, "") else _instant(told, f"{path}.announced", naive)
+    return Outage(period=_period(record, path, naive), announced=announced)
 
 
-def _instant(value: Any, path: str) -> datetime:
+def _instant(value: Any, path: str, naive: str) -> datetime:
     """Return a time: seconds since 1970, as a number or digits, or ISO 8601 with an offset."""
     if isinstance(value, str):
         if _SECONDS.fullmatch(value):
             return from_epoch(int(value.partition(".")[0]), path)
-        return parse_instant(value, path)
+        return _of_text(value, path, naive)
     if value is None:
         raise RuleViolation(path, "a time", "none")
     return from_epoch(value, path)
 
 
-def _of_csv(text: str, name: str) -> UptimeHistory:
+def _of_text(text: str, path: str, naive: str) -> datetime:
+    """Return a time of ISO 8601; a date alone is its midnight in UTC, whatever ``naive`` says."""
+    try:
+        lacks_offset = datetime.fromisoformat(text).tzinfo is None and len(text) > _A_DATE
+    except ValueError:
+        lacks_offset = False  # it is no time at all
+    if lacks_offset and naive != "utc":
+        need = "a datetime with a time zone (naive='utc' takes those without one as UTC)"
+        raise ParseError(path, need, shown(text))
+    return parse_instant(f"{text}+00:00" if lacks_offset else text, path)
+
+
+def _of_csv(text: str, name: str, naive: str) -> UptimeHistory:
     table = _table(text, name)
     column = "kind" if "kind" in table.header else "type"
     found: dict[str, list[Any]] = {"rental": [], "outage": []}
@@ -145,7 +164,7 @@ def _of_csv(text: str, name: str) -> UptimeHistory:
         if kind not in found:
             raise RuleViolation(f"{path}, {column}", "rental or outage", shown(row[column]))
         record = {key: row[key] for key in _OF_AN_OUTAGE if key in _OF_A_RENTAL or row.get(key)}
-        found[kind].append((_outage if kind == "outage" else _rental)(record, path))
+        found[kind].append((_outage if kind == "outage" else _rental)(record, path, naive))
         machine = _machine(row, machine, path)
     rentals, outages = tuple(found["rental"]), tuple(found["outage"])
     return UptimeHistory(rentals=rentals, outages=outages, machine=machine)

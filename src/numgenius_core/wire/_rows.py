@@ -66,7 +66,7 @@ class RowReading(Tabular, Generic[T]):
     rows: tuple[T, ...] = field(repr=brief)
     faults: tuple[RuleViolation, ...] = field(default=(), eq=all_told, repr=brief)
     skipped: int = 0
-    extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_read_only, repr=False, hash=False)
+    extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_read_only, repr=brief, hash=False)
 
     def table(self) -> ResultTable:
         """Return the rows, without the columns that none of them says anything in."""

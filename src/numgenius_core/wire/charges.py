@@ -29,7 +29,7 @@ from attrs import evolve, field, frozen
 from numgenius_core._checks import ReadOnly, of_json, read_only_json
 from numgenius_core._json.packings import Source
 from numgenius_core.billing.reconciling import TENTH_OF_A_CENT, Charge, ChargeKind
-from numgenius_core.errors import RuleViolation, WrongType, shown
+from numgenius_core.errors import RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import ContractId
 from numgenius_core.intervals import Interval, after, total_seconds
 from numgenius_core.money import ZERO, Money
@@ -313,7 +313,7 @@ class Invoice:
     number: str = ""
     service: str = ""
     contract: ContractId | None = None
-    extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_as_extra, repr=False, hash=False)
+    extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_as_extra, repr=brief, hash=False)
 
 
 def read_invoices(

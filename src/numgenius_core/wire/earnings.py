@@ -22,7 +22,7 @@ from attrs import evolve, field, frozen
 
 from numgenius_core._checks import ReadOnly, read_only_json
 from numgenius_core._json.packings import Source
-from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, shown
+from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, brief, shown
 from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval, after, from_epoch
 from numgenius_core.money import ZERO, Money
@@ -75,7 +75,7 @@ class EarningsRow:
     upload: Money
     download: Money
     sla: Money = ZERO
-    extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_as_extra, repr=False, hash=False)
+    extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_as_extra, repr=brief, hash=False)
 
     @property
     def total(self) -> Money:

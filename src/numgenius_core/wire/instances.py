@@ -99,7 +99,7 @@ class RentedInstance:
     promise: Promise | None = None
     target: Fraction | None = None
     sla_fee: PerHour | None = None
-    extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_read_only, repr=False, hash=False)
+    extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_read_only, repr=brief, hash=False)
 
     def _figures(self) -> dict[str, object]:
         """Return what a table says of it, by name; the price that a row does not say is none."""

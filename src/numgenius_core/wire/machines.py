@@ -90,7 +90,7 @@ class HostMachine:
     promise: Promise | None = None
     band: ConfidenceBand | None = None
     occupancy: tuple[str, ...] | None = field(default=None, repr=brief)
-    extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_read_only, repr=False, hash=False)
+    extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_read_only, repr=brief, hash=False)
 
     def _figures(self) -> dict[str, object]:
         """Return what a table says of it, by name."""

@@ -77,7 +77,7 @@ class VolumeRow:
     status: str = ""
     instances: tuple[ContractId, ...] = field(default=(), repr=brief)
     verification: Verification = Verification.UNVERIFIED
-    extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_as_extra, repr=False, hash=False)
+    extra: Mapping[str, Any] = field(factory=ReadOnly, converter=_as_extra, repr=brief, hash=False)
 
 
 def read_volumes(
