@@ -63,6 +63,15 @@ ROW = {
 }
 
 
+API_ROW: dict[str, Any] = {
+    "id": 7,
+    "machine_id": 3,
+    "gpu_name": "A100",
+    "num_gpus": 1,
+    "dph_base": 1.0,
+}
+
+
 def table(*rows: dict[str, str], separator: str = ",", end: str = "\r\n") -> str:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(rows[0]), delimiter=separator, lineterminator=end)
@@ -486,7 +495,7 @@ class TestTimes:
         assert offer_to_record(reading.offers[0]) == self.NAIVE
         assert offer_from_record(self.NAIVE, naive="utc").ends_at == PLAIN.ends_at
         text = json.dumps({"ts": "2026-03-01T12:00:00", "offers": [RECORD]})
-        with pytest.raises(RuleViolation, match="naive='utc'"):
+        with pytest.raises(InvalidDocument, match=r"text, ts: .*naive='utc'"):
             read_offers(text)
         assert read_offers(text, naive="utc").at == reading.at
         with pytest.raises(RuleViolation, match="naive: need 'refuse' or 'utc'"):
@@ -592,10 +601,57 @@ class TestTimes:
         unknown = numbered | {"machine_id": "#"}  # and now nothing tells
         assert len(read_snapshots(table(one, other | minute), columns=unknown)) == 1
 
-    def test_what_says_no_time_belongs_to_the_latest(self) -> None:
-        later = ROW | {"offer_id": "8", "collected_at": "2026-03-01T13:00:00Z"}
-        text = table(ROW | {"offer_id": "9", "collected_at": ""}, ROW, later)
-        assert [len(each.offers) for each in read_snapshots(text)] == [1, 2]
+    @pytest.mark.parametrize("form", ["snapshot", "search", "JSON"])
+    def test_what_says_no_time_beside_what_does_is_left_out(self, form: str) -> None:
+        row = ROW if form == "snapshot" else {k: str(v) for k, v in API_ROW.items()}
+        number = "offer_id" if form == "snapshot" else "id"
+        noon = {"collected_at": "2026-03-01T12:00:00Z"}
+        rows = [row | noon, row | {number: "9", "collected_at": ""}, row | {number: "8"} | noon]
+        text = table(*rows)
+        place = "line 3"
+        if form == "JSON":
+            held = [API_ROW | {"id": int(row["id"]), **noon} for row in rows]
+            text, place = (
+                json.dumps([held[0], {**held[1], "collected_at": None}, held[2]]),
+                "offers[1]",
+            )
+        need = f"{place}[.,] ?collected_at: need a time, as other records have one"
+        with pytest.raises(InvalidDocument, match=need.replace("[1]", r"\[1\]")):
+            read_snapshots(text)
+        (reading,) = read_snapshots(text, on_error="collect")
+        assert ([offer.id for offer in reading.offers], reading.skipped) == ([7, 8], 1)
+
+    def test_nor_does_a_list_without_time_stand_with_the_latest(self) -> None:
+        lines = [{"ts": "2026-03-01T12:00:00Z", "offers": [RECORD]}, {"offers": [RECORD]}]
+        with pytest.raises(InvalidDocument, match=r"line 2, offers\[0\], collected_at"):
+            read_offers("\n".join(map(json.dumps, lines)))
+
+    @pytest.mark.parametrize("said", ["01.03.2026 12:00", "yesterday", "2026-02-30T00:00Z"])
+    def test_a_time_that_is_none_is_not_taken_for_none_said(self, said: str) -> None:
+        for row in (ROW, {key: str(value) for key, value in API_ROW.items()}):
+            text = table(row | {"collected_at": "2026-03-01T12:00Z"}, row | {"collected_at": said})
+            with pytest.raises(InvalidDocument, match="line 3, collected_at: need an ISO 8601"):
+                read_offers(text)
+            reading = read_offers(text, on_error="collect")
+            assert (len(reading.offers), reading.skipped, len(reading.faults)) == (1, 1, 1)
+        for value in (said, [said], True):
+            with pytest.raises(InvalidDocument, match=r"offers\[0\]\.collected_at: need an ISO"):
+                read_offers(json.dumps([API_ROW | {"collected_at": value}]))
+        document = json.dumps({"ts": said, "offers": [RECORD, RECORD]})
+        with pytest.raises(InvalidDocument) as refusal:
+            read_offers(document)
+        assert [fault.path for fault in refusal.value.faults] == ["text, ts"]
+        assert read_offers(document, on_error="collect").skipped == 2
+
+    def test_a_table_may_have_unix_seconds(self) -> None:
+        for row in (ROW, {key: str(value) for key, value in API_ROW.items()}):
+            for said in ("1772366400", "1772366400.5", "1772366400123"):
+                reading = read_offers(table(row | {"collected_at": said}))
+                assert reading.at == datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def test_a_list_without_a_time_may_say_other_things_under_such_a_name(self) -> None:
+        text = json.dumps({"time": None, "at": {"page": 1}, "offers": [RECORD]})
+        assert read_offers(text).at is None
 
     def test_ends_are_measured_at_the_files_own_time(self) -> None:
         gone = read_offers(table(ROW | {"duration_seconds": "-5"}))

@@ -299,20 +299,15 @@ def _column(
 
 
 def _time(said: object, path: str, naive: str) -> datetime:
+    need = "an ISO 8601 time or Unix seconds"
     try:
-        text = said.strip() if isinstance(said, str) else said
-        if isinstance(text, str) and text.replace(".", "", 1).isascii() and _is_number(text):
-            text = float(text)
-        found = moment_in(text, naive)
+        found = moment_in(said, naive)
     except RuleViolation as fault:
-        raise RuleViolation(path, fault.need, fault.got) from None
+        need = fault.need if "naive" in fault.need else need
+        raise RuleViolation(path, need, shown_cell(said)) from None
     if found is None:
-        raise RuleViolation(path, "an ISO 8601 time or Unix seconds", shown_cell(said))
+        raise RuleViolation(path, need, shown_cell(said))
     return found
-
-
-def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).isdigit() and len(text) > 8  # "20260616" is a date
 
 
 def _price(said: object, path: str, *, comma: bool) -> PerHour:
