@@ -27,6 +27,7 @@ from numgenius_core.offer import Offer
 from numgenius_core.wire import (
     offer_from_record,
     offer_to_record,
+    read_machines,
     read_offers,
     read_snapshots,
     read_table,
@@ -109,6 +110,40 @@ class TestTables:
             "sep=;\n" + table(ROW | {"num_gpus": "x"}, separator=";"), on_error="collect"
         )
         assert [fault.path for fault in reading.faults] == ["line 3, num_gpus"]
+
+    def test_a_comma_that_is_no_decimal_one_says_why(self) -> None:
+        for row in (ROW, {key: str(value) for key, value in API_ROW.items()}):
+            price = "dph_total" if row is ROW else "dph_base"
+            text = table(row | {price: "1.5"}, row | {price: "1,20"}, separator=";")
+            need = rf"line 3, {price}: .*, got '1,20' \(a decimal comma, but line 2, \w+ has '"
+            with pytest.raises(InvalidDocument, match=need):
+                read_offers(text)
+            text = table(row | {price: "1,024"}, separator=";")
+            with pytest.raises(InvalidDocument, match=r"got '1,024' \(a thousand or one\?\)"):
+                read_offers(text)
+        columns = {name: name for name in API_ROW} | {"dph_base": "price", "disk_space": "GB"}
+        text = 'id,machine_id,gpu_name,num_gpus,price,GB\n1,1,A,1,0.5,"1,500"\n'
+        with pytest.raises(InvalidDocument, match=r"'1,500' \(a thousand or one\?\)"):
+            read_offers(text, columns=columns)
+
+    @pytest.mark.parametrize("key", ["currency", "Currency"])
+    def test_money_of_another_currency_is_refused(self, key: str) -> None:
+        for row in (ROW, {name: str(value) for name, value in API_ROW.items()}):
+            for said in ("USD", "usd", "$", "US$", " "):
+                assert len(read_offers(table(row | {key: said})).offers) == 1
+            with pytest.raises(InvalidDocument, match=f"line 2, {key}: need USD, .* got 'EUR'"):
+                read_offers(table(row | {key: "EUR"}))
+            both = table(row | {key: "EUR"}, row | {key: "USD"})
+            assert read_offers(both, on_error="collect").skipped == 1
+        with pytest.raises(InvalidDocument, match=rf"offers\[0\]\.{key}: need USD"):
+            read_offers(json.dumps([API_ROW | {key: "JPY"}]))
+        assert read_offers(json.dumps([API_ROW | {key: None}])).offers
+        with pytest.raises(ParseError, match=rf"text\.{key}: need USD"):
+            read_offers(json.dumps({key: "EUR", "offers": [API_ROW]}))
+        machines = [{"id": 7, "gpu_name": "A100", "num_gpus": 4, key: "EUR"}]
+        with pytest.raises(InvalidDocument, match=rf"machines\[0\]\.{key}: need USD"):
+            read_machines(json.dumps(machines))
+        assert read_table(table({key: "EUR", "price": "1"}))  # its rows are the caller's
 
     def test_a_decimal_comma(self) -> None:
         def german(value: str) -> str:

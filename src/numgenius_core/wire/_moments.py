@@ -11,7 +11,7 @@ times more than a minute apart come from several answers, and tell none.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from numgenius_core.intervals import floor_second, from_epoch
@@ -24,6 +24,17 @@ _APART: Final = 60
 def moment_in(said: object, naive: str) -> datetime | None:
     """Return the time that a snapshot says, floored to a second; ``None`` if it says none.
 
+    Raises:
+        WrongType: As :func:`exact_moment_in` does, and so the others.
+        RuleViolation: No time, or one without an offset.
+    """
+    found = exact_moment_in(said, naive)
+    return None if found is None else floor_second(found)
+
+
+def exact_moment_in(said: object, naive: str) -> datetime | None:
+    """Return the time that a snapshot says, to the microsecond; ``None`` if it says none.
+
     What is no time is refused: taken for nothing said, it would stand with the latest offers.
 
     Raises:
@@ -33,10 +44,11 @@ def moment_in(said: object, naive: str) -> datetime | None:
     if said is None:
         return None
     if isinstance(said, int | float) and not isinstance(said, bool):
-        return from_epoch(said / 1_000 if said > MILLISECONDS else said, "")
+        seconds = said / 1_000 if said > MILLISECONDS else said
+        part = timedelta(microseconds=int(seconds % 1 * 10**6))
+        return from_epoch(seconds, "") + part
     text = said.strip() if isinstance(said, str) else said
-    found = moment_of(text, "", naive_is_utc=naive == "utc")
-    return None if found is None else floor_second(found)
+    return moment_of(text, "", naive_is_utc=naive == "utc")
 
 
 def told_by_end(offers: Iterable[Offer]) -> datetime | None:

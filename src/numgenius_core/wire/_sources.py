@@ -25,7 +25,14 @@ from numgenius_core._json import (
     read_json,
 )
 from numgenius_core.errors import ParseError, RuleViolation, shown
-from numgenius_core.wire._cells import ColumnMap, Tidy, renamed, table_records
+from numgenius_core.wire._cells import (
+    ColumnMap,
+    DecimalSign,
+    Tidy,
+    other_currency,
+    renamed,
+    table_records,
+)
 from numgenius_core.wire._kinds import (
     RecordKind,
     held_list,
@@ -66,6 +73,7 @@ class RawRecord(NamedTuple):
         moment: What the snapshot that it stands in says of its time, and where; ``None`` for
             nothing.
         tidy: Of a table's row, what makes plain numbers of its cells if they are none.
+        sign: Of a table's row, what tells the decimal sign of the table.
         alone: Whether it is the whole document, and stands in no list and no answer.
     """
 
@@ -74,6 +82,7 @@ class RawRecord(NamedTuple):
     faults: tuple[RuleViolation, ...] = ()
     moment: Said | None = None
     tidy: Tidy | None = None
+    sign: DecimalSign | None = None
     alone: bool = False
 
 
@@ -110,12 +119,16 @@ def records(
         found = _checked(_json_records(text, at), name, kind, columns)
     else:
         found = (
-            RawRecord(place, value, faults, None, tidy)
-            for place, value, faults, tidy in table_records(text, name, kind, columns)
+            RawRecord(place, value, faults, None, tidy, sign)
+            for place, value, faults, tidy, sign in table_records(text, name, kind, columns)
         )
     for count, record in enumerate(found):
         if count == MAX_RECORDS:
             raise ParseError(name, f"at most {MAX_RECORDS:,} records", "more")
+        if kind.reader and isinstance(record.value, dict):
+            fault = other_currency(record.value, record.place)
+            if fault is not None:
+                record = record._replace(faults=(*record.faults, fault))  # noqa: PLW2901
         yield record
 
 
@@ -211,6 +224,8 @@ def _value_records(value: Any, at: _Place) -> Iterator[RawRecord]:
         held = value.pop(key)
         for fault in json_faults(value, at.where):
             raise ParseError(fault.path, fault.need, fault.got)
+        if at.kind.reader and (other := other_currency(value, at.where)):
+            raise ParseError(other.path, other.need, other.got)
         at.beside.update(value)
         said = (Said(f"{at.where}, {key}", value[key]) for key in _MOMENTS if key in value)
         moment = next((each for each in said if _may_be_time(each.value)), None)

@@ -302,14 +302,25 @@ def _read_all(
         except InvalidDocument as error:
             tidied = raw.tidy(raw.value) if raw.tidy is not None else raw.value
             if tidied == raw.value:
-                yield raw, None, error.faults
+                yield raw, None, _explained(raw, error.faults)
                 continue
             try:
                 offer = _read(tidied, raw.place, naive)
             except InvalidDocument as fault:
-                yield raw, None, fault.faults
+                yield raw, None, _explained(raw, fault.faults)
                 continue
         yield raw, offer, ()
+
+
+def _explained(raw: RawRecord, faults: Sequence[RuleViolation]) -> list[RuleViolation]:
+    """Return the faults of a record, those of a comma that is no decimal one with the reason."""
+    if raw.sign is None or not isinstance(raw.value, dict):
+        return [*faults]
+    cells = {field_path(raw.place, key): cell for key, cell in raw.value.items()}
+    return [
+        type(fault)(fault.path, fault.need, f"{fault.got}{raw.sign.why_not(cells.get(fault.path))}")
+        for fault in faults
+    ]
 
 
 def _in_order(found: list[_Snapshot], offer_of: _OfferKey) -> list[_Snapshot]:
