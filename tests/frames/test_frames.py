@@ -801,6 +801,9 @@ class TestPricesCannotBeFaked:
         assert got.steps == round_half_even(3 * a.median.steps + b.median.steps, 4)
         mean = frames.basket_price(prices, {"A": 1}, mean=True)
         assert mean == a.mean
+        assert frames.basket_price(prices, {"a": 1}, mean=True) == mean  # in any case
+        with pytest.raises(RuleViolation, match=r"got none of it \(did you mean 'A'\?\)"):
+            frames.basket_price(prices, {"nvidia a": 1})
         for basket in ({}, {"A": 0}, {"C": 1}, {"A": 1, "C": 0}):
             with pytest.raises(RuleViolation, match="basket"):
                 frames.basket_price(prices, basket)

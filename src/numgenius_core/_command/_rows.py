@@ -41,7 +41,6 @@ WORDS: Final = {
 }
 """Why an offer does not fit, in words: of one, and of several."""
 _SHORT: Final = {
-    "not_rentable": "rented",
     "ends": "ends",
     "reservation": "months",
     "disk": "disk",

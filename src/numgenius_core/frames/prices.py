@@ -23,7 +23,7 @@ half of the GPUs cost no more.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -44,6 +44,7 @@ from numgenius_core.frames._kinds import GPUS, PRICE
 from numgenius_core.frames._reading import Input, Reading, names_of, plain
 from numgenius_core.frames.columns import ColumnNames, Columns, as_column, columns_of
 from numgenius_core.rates import PerGpuHour
+from numgenius_core.search.names import did_you_mean, meant_of
 
 _GPUS: Final = "__numgenius_gpus"
 _PRICE: Final = "__numgenius_price"
@@ -181,7 +182,8 @@ def basket_price(
 
     Args:
         prices: The models of a market, as :func:`~numgenius_core.frames.model_prices` gives them.
-        basket: GPUs of each model; the same basket for every market that is compared.
+        basket: GPUs of each model, named in any case; the same basket for every market that is
+            compared.
         mean: Whether each model counts by its mean instead of its median.
 
     Raises:
@@ -205,11 +207,17 @@ def basket_price(
     weights = {m: whole_number(n, f"basket[{m!r}]") for m, n in basket.items()}
     if not sum(weights.values()):
         raise RuleViolation("basket", "at least one GPU", shown(dict(basket)))
-    for name in weights:
-        if name not in known:
-            raise RuleViolation(f"basket[{name!r}]", "a model that the market has", "none of it")
-    total = sum(known[name].steps * count for name, count in weights.items())
+    total = sum(known[_model(name, known)].steps * count for name, count in weights.items())
     return PerGpuHour.from_steps(round_half_even(total, sum(weights.values())))
+
+
+def _model(name: str, known: Collection[str]) -> str:
+    """Return the model of a market that a basket names, in any case."""
+    meant = name if name in known else meant_of(name, known)
+    if meant is None:
+        need, got = "a model that the market has", f"none of it{did_you_mean(name, known)}"
+        raise RuleViolation(f"basket[{name!r}]", need, got)
+    return meant
 
 
 @frozen(kw_only=True)
