@@ -43,6 +43,7 @@ from numgenius_core.frames._exact import INT64, ExactFrame
 from numgenius_core.frames._kinds import GPUS, PRICE
 from numgenius_core.frames._reading import Input, Reading, names_of, plain
 from numgenius_core.frames.columns import ColumnNames, Columns, as_column, columns_of
+from numgenius_core.intervals import from_epoch
 from numgenius_core.rates import PerGpuHour
 from numgenius_core.search.names import did_you_mean, meant_of
 
@@ -352,7 +353,7 @@ def _joined(old: Any, new: Any, keys: list[str]) -> Any:
 def price_chain(
     snapshots: Iterable[Any],
     *,
-    instants: Iterable[datetime] | None = None,
+    instants: Iterable[datetime | int] | None = None,
     model: str = "gpu_name",
     machine: str = "machine_id",
     columns: ColumnNames | None = None,
@@ -367,7 +368,8 @@ def price_chain(
 
     Args:
         snapshots: Offers of each snapshot, in order of time, all on one engine.
-        instants: When each was taken, to be told as ``at`` of the links; ascending.
+        instants: When each was taken, to be told as ``at`` of the links; ascending. Whole seconds
+            since 1970 are taken, too, as the column ``at`` of a series of snapshots has them.
         model: Column of the GPU's name.
         machine: Column of the machine's id.
         columns: The names of the other columns; ``gpus``, ``price`` and, where it is there,
@@ -408,18 +410,29 @@ def price_chain(
 
 
 def _instants(
-    instants: Iterable[datetime] | None, count: int
+    instants: Iterable[datetime | int] | None, count: int
 ) -> tuple[datetime, ...] | tuple[None, ...]:
     """Return when each snapshot was taken, checked; nothing for each if that is not said."""
     if instants is None:
         return (None,) * count
-    times = tuple(utc(at, f"instants[{i}]") for i, at in enumerate(as_tuple(instants, "instants")))
+    given = enumerate(as_tuple(instants, "instants"))
+    times = tuple(_instant(at, f"instants[{i}]") for i, at in given)
     if len(times) != count:
         raise RuleViolation("instants", f"one for each of {count} snapshots", f"{len(times)}")
     for index, (one, other) in enumerate(pairwise(times), 1):
         if other <= one:
             raise RuleViolation(f"instants[{index}]", f"a time after {one}", str(other))
     return times
+
+
+def _instant(at: object, path: str) -> datetime:
+    if isinstance(at, datetime):
+        return utc(at, path)
+    try:
+        return from_epoch(whole_number(at, path), path)
+    except WrongType:
+        need = "a datetime with a time zone, or whole seconds since 1970"
+        raise WrongType(path, need, shown(at)) from None
 
 
 def _machines(frame: Any, model: str, machine: str, columns: ColumnNames | None) -> Any:
