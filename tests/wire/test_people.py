@@ -24,6 +24,7 @@ from numgenius_core import PerGpuHour, PerHour, quote
 from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, WrongType
 from numgenius_core.listing import Verification
 from numgenius_core.offer import Offer
+from numgenius_core.prices.ranking import is_external
 from numgenius_core.wire import (
     offer_from_record,
     offer_to_record,
@@ -144,6 +145,23 @@ class TestTables:
         with pytest.raises(InvalidDocument, match=rf"machines\[0\]\.{key}: need USD"):
             read_machines(json.dumps(machines))
         assert read_table(table({key: "EUR", "price": "1"}))  # its rows are the caller's
+
+    def test_a_flag_in_any_word_and_none_by_another(self) -> None:
+        """An offer of another market was taken for one of this one where `external` said YES."""
+        for row in (ROW, {name: str(value) for name, value in API_ROW.items()}):
+            for word, is_one in (
+                ("YES", True),
+                ("true", True),
+                ("1", True),
+                ("f", False),
+                ("", False),
+            ):
+                assert is_external(only(table(row | {"external": word}))) is is_one
+            for key in ("external", "is_bid"):
+                with pytest.raises(
+                    InvalidDocument, match=f"line 2, {key}: need true or false, got"
+                ):
+                    read_offers(table(row | {key: "perhaps"}))
 
     def test_a_decimal_comma(self) -> None:
         def german(value: str) -> str:

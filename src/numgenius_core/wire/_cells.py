@@ -245,6 +245,22 @@ def _typed(row: dict[str, str], sign: DecimalSign) -> dict[str, Any]:
     return found
 
 
+_BESIDE: Final = ("external", "is_bid")
+"""Flags of which no offer is made, though rankings and findings look at them."""
+
+
+def _flag_faults(record: dict[str, Any], place: str, *, as_text: bool) -> Iterator[RuleViolation]:
+    """Put the truth in the place of a flag's word, and yield a fault of a word that says none."""
+    for key in _BESIDE:
+        cell = record.get(key)
+        if isinstance(cell, str) and cell and cell not in ("0", "1"):
+            truth = _FLAGS.get(cell.lower())
+            if truth is None:
+                yield RuleViolation(field_path(place, key), "true or false", shown(cell))
+            else:
+                record[key] = str(truth) if as_text else truth
+
+
 def table_records(
     text: str, name: str, kind: RecordKind, columns: ColumnMap | None
 ) -> Iterator[tuple[str, Any, tuple[RuleViolation, ...], Tidy | None, DecimalSign | None]]:
@@ -283,7 +299,8 @@ def table_records(
             continue
         record: dict[str, Any] = row if columns is None else renamed(row, columns, number)
         if in_api:
-            yield place, _typed(record, sign), (), None, sign
+            record = _typed(record, sign)
+            yield place, record, (*_flag_faults(record, place, as_text=False),), None, sign
         else:
             record = {k: str(v) for k, v in record.items()} if columns else record
-            yield place, record, (), tidy, sign
+            yield place, record, (*_flag_faults(record, place, as_text=True),), tidy, sign
