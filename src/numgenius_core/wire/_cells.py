@@ -247,14 +247,15 @@ def _typed(row: dict[str, str], sign: DecimalSign) -> dict[str, Any]:
 
 _BESIDE: Final = ("external", "is_bid")
 """Flags of which no offer is made, though rankings and findings look at them."""
+_FLAGS_BESIDE: Final = {**_FLAGS, "1": True, "0": False}
 
 
 def _flag_faults(record: dict[str, Any], place: str, *, as_text: bool) -> Iterator[RuleViolation]:
     """Put the truth in the place of a flag's word, and yield a fault of a word that says none."""
     for key in _BESIDE:
         cell = record.get(key)
-        if isinstance(cell, str) and cell and cell not in ("0", "1"):
-            truth = _FLAGS.get(cell.lower())
+        if isinstance(cell, str) and cell:
+            truth = _FLAGS_BESIDE.get(cell.lower())
             if truth is None:
                 yield RuleViolation(field_path(place, key), "true or false", shown(cell))
             else:
