@@ -179,8 +179,13 @@ class TestBadInput:
             ("charge 8", "charge: --from, --to: need a value, got none; see numgenius charge"),
             ("sla foo", "sla: QUESTION: need one of fee, backtest, advise, got 'foo'; see"),
             ("slices 8 --compare --min-gpu 2", "slices: --min-gpu: not allowed with argument"),
-            ("slices 8 --foo", ": unrecognized arguments: --foo (a value with a blank stands"),
-            ("quote --samp --hou 3", ": unrecognized arguments: --samp --hou ("),
+            ("slices 8 --foo", ": unrecognized arguments: --foo; see "),
+            ("quote --samp --hou 3", ": unrecognized arguments: --samp --hou; see "),
+            (
+                "sla fee --plot x.png --price 1 --claim 0.9 --target 0.8",
+                ": unrecognized arguments: --plot x",
+            ),
+            ("slices 8 4090", ": unrecognized arguments: 4090 (a value with a blank stands"),
             ("sla", "sla: QUESTION: need a value, got none; see numgenius sla --help"),
         ],
     )

@@ -560,6 +560,22 @@ class TestTheTable:
             ):
                 assert (wide if columns >= 120 else narrow) in table[0]
 
+    @pytest.mark.parametrize("columns", [80, 200])
+    def test_what_cannot_be_rented_is_not_called_rented(
+        self,
+        columns: int,
+        market: Any,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A search's records are never `rented` (DOMAIN 13), whatever the width."""
+        monkeypatch.setenv("COLUMNS", str(columns))
+        file = market({}, {"rentable": False, "rented": False})
+        assert main(["quote", file, "--all"]) == 0
+        said = capsys.readouterr().out
+        assert said.count("not rentable") == 2  # in its row, and in the last line
+        assert " rented" not in said
+
     def test_the_line_of_what_was_left_out(
         self, capsys: pytest.CaptureFixture[str], market: Any
     ) -> None:

@@ -813,17 +813,23 @@ class TestCharge:
         path = tmp_path / "seen.csv"
         path.write_text("price,occupied,hours\n0.30,0.81,168\n0.40,0.67,168\n0.50,0.55,168\n")
         few = answer(capsys, *CHARGE, "--runs", "1", "--fit", str(path))
+        path.write_text("price;occupied;hours\n$0,30;0,81;168\n0,40;0,67;168\n0,50;0,55;168\n")
+        assert answer(capsys, *CHARGE, "--runs", "1", "--fit", str(path)) == few
+        path.write_text("price,occupied,hours,currency\n0.30,0.41,168,EUR\n")
+        said = refused(capsys, *CHARGE, "--fit", str(path))
+        assert "line 2, currency: need USD, as all money here, got 'EUR'" in said
         path.write_text("price,occupied,hours\n0.30,0.41,168\n0.40,0.27,168\n0.50,0.15,168\n")
         fewer = answer(capsys, *CHARGE, "--runs", "1", "--fit", str(path))
         for more, less in zip(few["prices"], fewer["prices"], strict=True):
             assert more["occupancy"] > less["occupancy"]
         for row, said in (
-            ("0.3,much,1", "row 1: need three numbers"),
+            ("0.3,much,1", "line 2: need three numbers"),
             ("0.3,nan,1", "occupied nothing (an empty cell, nan, NULL or the like), hours '1'"),
-            ("0.3,0.5,inf", "row 1: need three numbers"),
-            ("0.3,0.5,sNaN", "row 1: need three numbers"),
-            ("0.3,0.5,1e999999", "row 1: need three numbers"),
-            ("0.3,2,1", "row 1, occupied: need a fraction from 0 to 1, got 2"),
+            ("0.3,0.5,inf", "line 2: need three numbers"),
+            ("0.3,0.5,sNaN", "line 2: need three numbers"),
+            ("0.3,0.5,1e999999", "line 2: need three numbers"),
+            ('0.3,"1,024",1', "'1,024', hours '1' (a thousand or one?)"),
+            ("0.3,2,1", "line 2, occupied: need a fraction from 0 to 1, got 2"),
         ):
             path.write_text(f"price,occupied,hours\n{row}\n")
             assert said in refused(capsys, *CHARGE, "--fit", str(path))

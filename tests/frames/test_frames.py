@@ -24,7 +24,7 @@ from numgenius_core._numbers import round_half_even
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.frames import PICO_COLUMNS, Column, Columns
 from numgenius_core.frames._exact import TICKS_PER_NANO, ExactFrame, Number
-from numgenius_core.intervals import Interval, from_epoch
+from numgenius_core.intervals import Interval, from_epoch, to_epoch
 from numgenius_core.listing import Mode, PriceTerms
 from numgenius_core.money import Money
 from numgenius_core.offer import Offer
@@ -789,6 +789,10 @@ class TestPricesCannotBeFaked:
         times = [from_epoch(0), from_epoch(3600)]
         chain = frames.price_chain(days, instants=times)
         assert [row["at"] for row in chain.to_dicts()] == times[1:]
+        seconds = [to_epoch(at) for at in times]  # as the columns of a series have them
+        assert frames.price_chain(days, instants=seconds) == chain
+        with pytest.raises(WrongType, match=r"instants\[0\]: need a datetime .* since 1970"):
+            frames.price_chain(days, instants=[str(at) for at in times])  # type: ignore[misc]
         assert "1970-01-01 01:00:00+00:00  1.5000  1.5000" in str(chain)
         for wrong in (times[:1], times[::-1], [times[0], times[0]]):
             with pytest.raises(RuleViolation, match="instants"):
@@ -801,6 +805,9 @@ class TestPricesCannotBeFaked:
         assert got.steps == round_half_even(3 * a.median.steps + b.median.steps, 4)
         mean = frames.basket_price(prices, {"A": 1}, mean=True)
         assert mean == a.mean
+        assert frames.basket_price(prices, {"a": 1}, mean=True) == mean  # in any case
+        with pytest.raises(RuleViolation, match=r"got none of it \(did you mean 'A'\?\)"):
+            frames.basket_price(prices, {"nvidia a": 1})
         for basket in ({}, {"A": 0}, {"C": 1}, {"A": 1, "C": 0}):
             with pytest.raises(RuleViolation, match="basket"):
                 frames.basket_price(prices, basket)

@@ -194,6 +194,12 @@ class TestBadInput:
         with pytest.raises(WrongType, match="dataframe"):
             promise_fees("no", "0.95")
 
+    def test_columns_that_are_named_are_those_given(self, engine: str) -> None:
+        rows = [{name: value for name, value in ROW.items() if name != "dph_total"}]
+        with pytest.raises(RuleViolation, match="a column named 'dph_total'") as caught:
+            promise_fees(make(engine, rows), "0.95")
+        assert "numgenius" not in str(caught.value)
+
     def test_one_result_by_its_name(self) -> None:
         (row,) = read(promise_fees(make("polars", [ROW]), "0.95", results="fee_factor"))
         assert row["sla_fee_factor"] == 11_548_828_125

@@ -66,6 +66,22 @@ class TestARowWithoutAnAnswer:
             want = cases.scalar_results(row) if row["i"] < len(good) else dict.fromkeys(found)
             assert found == want, row
 
+    def test_another_word_for_verified_is_refused_as_in_offers(self, engine: str) -> None:
+        rows = [{"i": i, **GOOD, "mode": "reserved"} for i in range(2)]
+        for word in ("Verified", " verified", "true"):
+            frame = make(engine, [rows[0], {**rows[1], "verification": word}])
+            need = "verification: need .*unverified.*, got 1 other value.* column 'verification'"
+            with pytest.raises(RuleViolation, match=need):
+                frames.quote(frame, HOUR, mode=Mode.RESERVED)
+            with pytest.raises(RuleViolation, match=need):
+                frames.quote(frame, HOUR, mode=Column("mode"))
+            with pytest.raises(RuleViolation, match=need):
+                frames.reserve(frame, 1)
+            frames.quote(frame, HOUR)  # who reserves nothing asks for no verification
+        empty = make(engine, [rows[0], {**rows[1], "verification": ""}])
+        got = read(frames.quote(empty, HOUR, mode=Mode.RESERVED))
+        assert [row["quote_total"] is None for row in sorted(got, key=lambda r: r["i"])] == [0, 1]
+
     def test_a_part_that_is_not_known_leaves_the_others(self, engine: str) -> None:
         gone = [{name: nothing} for name in ("storage_cost", "share") for nothing in (None, NAN)]
         rows = [{"i": i, **GOOD, "mode": "reserved", **one} for i, one in enumerate(gone)]

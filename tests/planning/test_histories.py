@@ -69,8 +69,9 @@ class TestHistories:
         found = read_price_series(text)
         assert [str(price) for price in found["1"].prices] == ["0.50", "0.60"]
         assert list(found) == ["1", "2"]
-        alone = text.replace(",2,", ",1,")  # of one thing it is the series that it was
-        assert list(read_price_series(alone)) == [""]
+        alone = text.replace(",2,", ",1,")  # of one thing they are prices of one series
+        with pytest.raises(InvalidDocument, match="line 3, min_bid: need one price at"):
+            read_price_series(alone)
 
     def test_what_says_no_more_is_in_no_name(self) -> None:
         head = "collected_at,region,gpu_name,machine_id,offer_id,num_gpus,min_bid\n"
@@ -116,10 +117,53 @@ class TestHistories:
             datetime(2026, 6, 16, tzinfo=UTC),
         )
 
-    def test_the_dearer_of_two_at_once(self) -> None:
-        rows = [{"ts": 1772366400, "price": p} for p in ("0.3", "0.4", "0.2")]
-        (series,) = read_price_series(json.dumps(rows), end=NOON + timedelta(hours=1)).values()
-        assert series.prices == (PerHour("0.4"),)
+    @pytest.mark.parametrize("prices", [("0.3", "0.5"), ("0.5", "0.3")])
+    def test_two_prices_at_one_time_are_refused_with_both(self, prices: tuple[str, str]) -> None:
+        one, other = prices
+        later = "2026-03-01T13:00Z,0.1"
+        text = f"ts,price\n2026-03-01T12:00Z,{one}\n2026-03-01T13:00+01:00,{other}\n{later}\n"
+        said = f"line 3, price: need one price at {NOON}, which is {one}0 in line 2, got {other}0"
+        with pytest.raises(InvalidDocument) as caught:
+            read_price_series(text)
+        assert [str(fault) for fault in caught.value.faults] == [said]
+        rows = [{"ts": 1772366400, "price": price} for price in prices]
+        with pytest.raises(InvalidDocument, match=r"rows\[1\], price: need one price at"):
+            read_price_series(json.dumps(rows))
+
+    def test_equal_ones_are_one_and_of_a_second_the_last_holds(self) -> None:
+        rows: list[dict[str, object]] = [{"ts": 1772366400, "price": p} for p in ("0.3", "0.30")]
+        rows += [{"ts": at, "price": p} for at, p in ((1772370000.7, "0.2"), (1772370000.1, "0.4"))]
+        (series,) = read_price_series(json.dumps(rows), end=NOON + timedelta(hours=2)).values()
+        assert series.prices == (PerHour("0.3"), PerHour("0.2"))
+        assert series.instants == (NOON, NOON + timedelta(hours=1))
+
+    @pytest.mark.parametrize("form", ["CSV", "JSON"])
+    def test_a_price_of_another_currency_is_refused(self, form: str) -> None:
+        rows = [
+            {"ts": f"2026-03-01T1{hour}:00Z", "price": "25", "currency": said}
+            for hour, said in enumerate(("JPY", "usd", "", "US$", "eur"), 2)
+        ]
+        text = json.dumps(rows)
+        if form == "CSV":
+            text = "\n".join(
+                ",".join(row) for row in [dict.fromkeys(rows[0]), *(r.values() for r in rows)]
+            )
+        with pytest.raises(InvalidDocument, match="currency: need USD") as caught:
+            read_price_series(text)
+        assert [fault.got for fault in caught.value.faults] == ["'JPY'", "'eur'"]
+        fine = text.replace("JPY", "USD").replace("eur", "$")
+        assert len(read_price_series(fine)[""].prices) == 5
+
+    def test_a_comma_that_is_no_decimal_one_says_why(self) -> None:
+        head, rows = "ts;price", ("2026-03-01T12:00Z;0.30", "2026-03-01T13:00Z;1,20")
+        with pytest.raises(
+            InvalidDocument, match=r"'1,20' \(a decimal comma, but line 2, price has"
+        ):
+            read_price_series("\n".join((head, *rows)))
+        with pytest.raises(InvalidDocument, match=r"'1,024' \(a thousand or one\?\)"):
+            read_price_series("\n".join((head, rows[1].replace("1,20", "1,024"))))
+        quoted = 'ts,price\n2026-03-01T12:00Z,"0,30"\n2026-03-01T13:00Z,"1,20"\n'
+        assert [str(p) for p in read_price_series(quoted)[""].prices] == ["0.30", "1.20"]
 
     def test_a_series_of_no_length_says_which(self) -> None:
         with pytest.raises(RuleViolation, match="end of b: need an instant after"):
@@ -134,9 +178,9 @@ class TestHistories:
         with pytest.raises(InvalidDocument) as caught:
             read_price_series(json.dumps(rows))
         assert [fault.path for fault in caught.value.faults] == [
-            "row 1, ts",
-            "row 2, price",
-            "row 3, price",
+            "rows[0], ts",
+            "rows[1], price",
+            "rows[2], price",
         ]
 
     def test_a_word_for_nothing_is_no_empty_text(self) -> None:

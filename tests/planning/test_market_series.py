@@ -480,6 +480,12 @@ class TestBadInput:
         with pytest.raises(RuleViolation, match=message):
             MarketSeries.of(wrong)
 
+    @pytest.mark.parametrize("name", ["rtx 4090", "RTX_4090", " Rtx-4090 "])
+    def test_a_model_in_any_case(self, name: str) -> None:
+        series = hours([free], [free])
+        assert series.spells(name) == series.spells("RTX 4090") != ()
+        assert series.over_time(name) == series.over_time("RTX 4090")
+
     def test_times_in_other_zones_are_taken(self) -> None:
         there = MONDAY.astimezone(timezone(2 * HOUR))
         assert MarketSeries.of([(there, [free])]).instants == (MONDAY,)
@@ -489,6 +495,10 @@ class TestBadInput:
         ("asked", "kind", "message"),
         [
             ({"gpu_name": "4090"}, UnknownId, r"gpu_name: need .*\(models: RTX 4090\), got '4090'"),
+            ({"gpu_name": "4090"}, UnknownId, r"got '4090' \(did you mean 'RTX 4090'\?\)"),
+            ({"gpu_name": "RTX 409O"}, UnknownId, r"\(did you mean 'RTX 4090'\?\)"),
+            ({"gpu_name": "?"}, UnknownId, r"got '\?'$"),
+            ({"gpu_name": "rtx_4090", "gpus": 2}, UnknownId, r"got 'RTX 4090' 2$"),
             ({"machine": 8}, UnknownId, "machine: need what the snapshots show"),
             ({"gpus": 2}, UnknownId, "gpus: need"),
             ({"gpu_name": "RTX 4090", "gpus": 2}, UnknownId, "gpu_name/gpus"),

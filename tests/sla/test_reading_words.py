@@ -47,17 +47,24 @@ def refused(path: Path, text: str) -> str:
         ("type,start,end\nx,1,2", "FILE, line 2, type: need rental or outage, got 'x'"),
         (
             f"{HEAD}\n{GOOD}\noutage,1,,,",
-            "FILE, line 3.end: need an ISO 8601 date or time with an offset, got ''",
+            "FILE, line 3, end: need an ISO 8601 date or time with an offset, got ''",
         ),
         (
             f"{HEAD}\n{GOOD}\noutage,1,2,soon,",
-            "FILE, line 3.announced: need an ISO 8601 date or time with an offset, got 'soon'",
+            "FILE, line 3, announced: need an ISO 8601 date or time with an offset, got 'soon'",
         ),
         (
             f"{HEAD}\n{GOOD}\nrental,2,1,,",
             (
-                "FILE, line 3.end: need an instant after 1970-01-01 00:00:02+00:00, got "
+                "FILE, line 3, end: need an instant after 1970-01-01 00:00:02+00:00, got "
                 "1970-01-01 00:00:01+00:00"
+            ),
+        ),
+        (
+            f"{HEAD}\n{GOOD}\noutage,5,9,6,",
+            (
+                "FILE, line 3, announced: need at most 1970-01-01 00:00:05+00:00, as the outage "
+                "began (nothing if nobody was told before), got 1970-01-01 00:00:06+00:00"
             ),
         ),
         (f"{HEAD}\nrental,1,2,,x", "FILE, line 2, machine: need one machine's id, got 'x'"),
@@ -74,6 +81,13 @@ def refused(path: Path, text: str) -> str:
         (
             '{"rentals": [{"start": 5, "end": 6}], "x": 1}',
             "FILE: need the keys machine, rentals and outages, got 'x'",
+        ),
+        (
+            '{"rentals": [], "outages": [{"start": 5, "end": 9, "announced": 99}]}',
+            (
+                "FILE.outages[0].announced: need at most 1970-01-01 00:00:05+00:00, as the outage "
+                "began (nothing if nobody was told before), got 1970-01-01 00:01:39+00:00"
+            ),
         ),
         ('{"rentals": [5]}', "FILE.rentals[0]: need an object with start and end, got 5"),
         ('{"outages": []}', "FILE.rentals: need a list, got None"),

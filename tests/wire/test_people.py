@@ -24,9 +24,11 @@ from numgenius_core import PerGpuHour, PerHour, quote
 from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, WrongType
 from numgenius_core.listing import Verification
 from numgenius_core.offer import Offer
+from numgenius_core.prices.ranking import is_external
 from numgenius_core.wire import (
     offer_from_record,
     offer_to_record,
+    read_machines,
     read_offers,
     read_snapshots,
     read_table,
@@ -60,6 +62,15 @@ ROW = {
     "geolocation": "Quebec, CA",
     "collected_at": "2026-03-01T12:00:00+00:00",
     "duration_seconds": "86400",
+}
+
+
+API_ROW: dict[str, Any] = {
+    "id": 7,
+    "machine_id": 3,
+    "gpu_name": "A100",
+    "num_gpus": 1,
+    "dph_base": 1.0,
 }
 
 
@@ -100,6 +111,57 @@ class TestTables:
             "sep=;\n" + table(ROW | {"num_gpus": "x"}, separator=";"), on_error="collect"
         )
         assert [fault.path for fault in reading.faults] == ["line 3, num_gpus"]
+
+    def test_a_comma_that_is_no_decimal_one_says_why(self) -> None:
+        for row in (ROW, {key: str(value) for key, value in API_ROW.items()}):
+            price = "dph_total" if row is ROW else "dph_base"
+            text = table(row | {price: "1.5"}, row | {price: "1,20"}, separator=";")
+            need = rf"line 3, {price}: .*, got '1,20' \(a decimal comma, but line 2, \w+ has '"
+            with pytest.raises(InvalidDocument, match=need):
+                read_offers(text)
+            text = table(row | {price: "1,024"}, separator=";")
+            with pytest.raises(InvalidDocument, match=r"got '1,024' \(a thousand or one\?\)"):
+                read_offers(text)
+        columns = {name: name for name in API_ROW} | {"dph_base": "price", "disk_space": "GB"}
+        text = 'id,machine_id,gpu_name,num_gpus,price,GB\n1,1,A,1,0.5,"1,500"\n'
+        with pytest.raises(InvalidDocument, match=r"'1,500' \(a thousand or one\?\)"):
+            read_offers(text, columns=columns)
+
+    @pytest.mark.parametrize("key", ["currency", "Currency"])
+    def test_money_of_another_currency_is_refused(self, key: str) -> None:
+        for row in (ROW, {name: str(value) for name, value in API_ROW.items()}):
+            for said in ("USD", "usd", "$", "US$", " "):
+                assert len(read_offers(table(row | {key: said})).offers) == 1
+            with pytest.raises(InvalidDocument, match=f"line 2, {key}: need USD, .* got 'EUR'"):
+                read_offers(table(row | {key: "EUR"}))
+            both = table(row | {key: "EUR"}, row | {key: "USD"})
+            assert read_offers(both, on_error="collect").skipped == 1
+        with pytest.raises(InvalidDocument, match=rf"offers\[0\]\.{key}: need USD"):
+            read_offers(json.dumps([API_ROW | {key: "JPY"}]))
+        assert read_offers(json.dumps([API_ROW | {key: None}])).offers
+        with pytest.raises(ParseError, match=rf"text\.{key}: need USD"):
+            read_offers(json.dumps({key: "EUR", "offers": [API_ROW]}))
+        machines = [{"id": 7, "gpu_name": "A100", "num_gpus": 4, key: "EUR"}]
+        with pytest.raises(InvalidDocument, match=rf"machines\[0\]\.{key}: need USD"):
+            read_machines(json.dumps(machines))
+        assert read_table(table({key: "EUR", "price": "1"}))  # its rows are the caller's
+
+    def test_a_flag_in_any_word_and_none_by_another(self) -> None:
+        """An offer of another market was taken for one of this one where `external` said YES."""
+        for row in (ROW, {name: str(value) for name, value in API_ROW.items()}):
+            for word, is_one in (
+                ("YES", True),
+                ("true", True),
+                ("1", True),
+                ("f", False),
+                ("", False),
+            ):
+                assert is_external(only(table(row | {"external": word}))) is is_one
+            for key in ("external", "is_bid"):
+                with pytest.raises(
+                    InvalidDocument, match=f"line 2, {key}: need true or false, got"
+                ):
+                    read_offers(table(row | {key: "perhaps"}))
 
     def test_a_decimal_comma(self) -> None:
         def german(value: str) -> str:
@@ -486,7 +548,7 @@ class TestTimes:
         assert offer_to_record(reading.offers[0]) == self.NAIVE
         assert offer_from_record(self.NAIVE, naive="utc").ends_at == PLAIN.ends_at
         text = json.dumps({"ts": "2026-03-01T12:00:00", "offers": [RECORD]})
-        with pytest.raises(RuleViolation, match="naive='utc'"):
+        with pytest.raises(InvalidDocument, match=r"text, ts: .*naive='utc'"):
             read_offers(text)
         assert read_offers(text, naive="utc").at == reading.at
         with pytest.raises(RuleViolation, match="naive: need 'refuse' or 'utc'"):
@@ -592,10 +654,57 @@ class TestTimes:
         unknown = numbered | {"machine_id": "#"}  # and now nothing tells
         assert len(read_snapshots(table(one, other | minute), columns=unknown)) == 1
 
-    def test_what_says_no_time_belongs_to_the_latest(self) -> None:
-        later = ROW | {"offer_id": "8", "collected_at": "2026-03-01T13:00:00Z"}
-        text = table(ROW | {"offer_id": "9", "collected_at": ""}, ROW, later)
-        assert [len(each.offers) for each in read_snapshots(text)] == [1, 2]
+    @pytest.mark.parametrize("form", ["snapshot", "search", "JSON"])
+    def test_what_says_no_time_beside_what_does_is_left_out(self, form: str) -> None:
+        row = ROW if form == "snapshot" else {k: str(v) for k, v in API_ROW.items()}
+        number = "offer_id" if form == "snapshot" else "id"
+        noon = {"collected_at": "2026-03-01T12:00:00Z"}
+        rows = [row | noon, row | {number: "9", "collected_at": ""}, row | {number: "8"} | noon]
+        text = table(*rows)
+        place = "line 3"
+        if form == "JSON":
+            held = [API_ROW | {"id": int(row["id"]), **noon} for row in rows]
+            text, place = (
+                json.dumps([held[0], {**held[1], "collected_at": None}, held[2]]),
+                "offers[1]",
+            )
+        need = f"{place}[.,] ?collected_at: need a time, as other records have one"
+        with pytest.raises(InvalidDocument, match=need.replace("[1]", r"\[1\]")):
+            read_snapshots(text)
+        (reading,) = read_snapshots(text, on_error="collect")
+        assert ([offer.id for offer in reading.offers], reading.skipped) == ([7, 8], 1)
+
+    def test_nor_does_a_list_without_time_stand_with_the_latest(self) -> None:
+        lines = [{"ts": "2026-03-01T12:00:00Z", "offers": [RECORD]}, {"offers": [RECORD]}]
+        with pytest.raises(InvalidDocument, match=r"line 2, offers\[0\], collected_at"):
+            read_offers("\n".join(map(json.dumps, lines)))
+
+    @pytest.mark.parametrize("said", ["01.03.2026 12:00", "yesterday", "2026-02-30T00:00Z"])
+    def test_a_time_that_is_none_is_not_taken_for_none_said(self, said: str) -> None:
+        for row in (ROW, {key: str(value) for key, value in API_ROW.items()}):
+            text = table(row | {"collected_at": "2026-03-01T12:00Z"}, row | {"collected_at": said})
+            with pytest.raises(InvalidDocument, match="line 3, collected_at: need an ISO 8601"):
+                read_offers(text)
+            reading = read_offers(text, on_error="collect")
+            assert (len(reading.offers), reading.skipped, len(reading.faults)) == (1, 1, 1)
+        for value in (said, [said], True):
+            with pytest.raises(InvalidDocument, match=r"offers\[0\]\.collected_at: need an ISO"):
+                read_offers(json.dumps([API_ROW | {"collected_at": value}]))
+        document = json.dumps({"ts": said, "offers": [RECORD, RECORD]})
+        with pytest.raises(InvalidDocument) as refusal:
+            read_offers(document)
+        assert [fault.path for fault in refusal.value.faults] == ["text, ts"]
+        assert read_offers(document, on_error="collect").skipped == 2
+
+    def test_a_table_may_have_unix_seconds(self) -> None:
+        for row in (ROW, {key: str(value) for key, value in API_ROW.items()}):
+            for said in ("1772366400", "1772366400.5", "1772366400123"):
+                reading = read_offers(table(row | {"collected_at": said}))
+                assert reading.at == datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def test_a_list_without_a_time_may_say_other_things_under_such_a_name(self) -> None:
+        text = json.dumps({"time": None, "at": {"page": 1}, "offers": [RECORD]})
+        assert read_offers(text).at is None
 
     def test_ends_are_measured_at_the_files_own_time(self) -> None:
         gone = read_offers(table(ROW | {"duration_seconds": "-5"}))

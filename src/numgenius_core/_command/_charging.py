@@ -41,7 +41,7 @@ from numgenius_core.whatif import (
     fit,
     preset_demand,
 )
-from numgenius_core.wire.tables import read_table, shown_cell
+from numgenius_core.wire.tables import read_numbers, shown_cell
 
 _START: Final = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday; the answer is the same whenever asked
 _CENT: Final = PICO // 100
@@ -207,10 +207,9 @@ def _demand(options: Namespace) -> Demand:
 
 def _seen(file: str) -> list[Observation]:
     """Read how much of the machine was rented at which price, and for how long."""
-    rows = read_table(source_of(file), columns={name: name for name in _SEEN})
     found = []
-    for number, row in enumerate(rows, 1):
-        where = f"{name_of(file)}, row {number}"
+    for place, row, why in read_numbers(source_of(file), _SEEN):
+        where = f"{name_of(file)}, {place}"
         try:
             cells = {name: Decimal(str(row[name])) for name in _SEEN}
             plain = all(cell.is_finite() and cell < _LONGEST_HOURS for cell in cells.values())
@@ -218,7 +217,7 @@ def _seen(file: str) -> list[Observation]:
             plain = False
         if not plain:
             got = ", ".join(f"{name} {shown_cell(row[name])}" for name in _SEEN)
-            raise RuleViolation(where, "three numbers: price, occupied, hours", got)
+            raise RuleViolation(where, "three numbers: price, occupied, hours", f"{got}{why}")
         try:
             found.append(
                 Observation(

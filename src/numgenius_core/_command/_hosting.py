@@ -24,6 +24,7 @@ from numgenius_core.planning import (
     compare_bids as fare,
 )
 from numgenius_core.rates import PerHour
+from numgenius_core.search.names import did_you_mean, meant_of
 from numgenius_core.units import SECONDS_PER_HOUR
 from numgenius_core.wire.machines import HostMachine, read_machines
 from numgenius_core.wire.tables import price_changes
@@ -121,11 +122,15 @@ def _chosen(asked: str | None, names: Sequence[str]) -> str:
         return asked
     if names == [""]:
         raise RuleViolation("--series", "none, as the file has a single one", str(asked))
+    if asked is not None and (meant := meant_of(asked, names)) is not None:
+        return meant
     known = ", ".join(repr(name) for name in names[:_MOST_NAMED])
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     several = "several (one for each zone, product, offer, machine or model)"
     raise RuleViolation(
-        "--series", f"one of {known}{more}", several if asked is None else repr(asked)
+        "--series",
+        f"one of {known}{more}",
+        several if asked is None else f"{asked!r}{did_you_mean(asked, names)}",
     )
 
 

@@ -67,7 +67,10 @@ class Parser(ArgumentParser):
         """Leave with status 2 and a line that says why."""
         from numgenius_core._command._usage import in_our_words
 
-        more = QUOTES if message.startswith("unrecognized") else ""
+        kind, _, left_over = message.partition(": ")
+        # A word is left over where a blank has cut a value; an option is not, though.
+        cut = kind.startswith("unrecognized") and not left_over.startswith("-")
+        more = QUOTES if cut else ""
         self.exit(2, f"{self.prog}: {in_our_words(message)}{more}; see {self.prog} --help\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:

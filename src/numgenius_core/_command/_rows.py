@@ -41,7 +41,6 @@ WORDS: Final = {
 }
 """Why an offer does not fit, in words: of one, and of several."""
 _SHORT: Final = {
-    "not_rentable": "rented",
     "ends": "ends",
     "reservation": "months",
     "disk": "disk",
@@ -58,6 +57,8 @@ _STEP: Final = decimal_of(1, PRICE_PLACES)
 _LONGEST_NAME: Final = 64
 _MOST_REASONS: Final = 3
 """So many of an offer stand in a narrow table; ``--why`` has them all."""
+_LONGEST_REASONS: Final = 30
+"""So many characters of them, as far as that leaves two."""
 
 
 def quote_or_none(offer: Offer, stay: Stay, mode: Mode) -> Quote | None:
@@ -210,8 +211,10 @@ def _why_not(row: Row, narrow: bool) -> str:
     if not narrow:
         return ", ".join(WORDS[why][0] for why in reasons)
     words = [_SHORT.get(why, WORDS[why][0]) for why in reasons]
-    if len(words) <= _MOST_REASONS:
-        return ", ".join(words)
+    told = ", ".join(words)
+    fits = len(words) == _MOST_REASONS and len(told) <= _LONGEST_REASONS
+    if fits or len(words) < _MOST_REASONS:
+        return told
     return f"{', '.join(words[: _MOST_REASONS - 1])} +{len(words) - _MOST_REASONS + 1}"
 
 

@@ -205,8 +205,9 @@ class ExactFrame:
         missing = {path: name for path, name in names.items() if name not in self.columns}
         if not missing:
             return
-        first = self.columns[:_MOST_NAMED]
-        more = len(self.columns) - len(first)
+        given = [name for name in self.columns if not str(name).startswith(PREFIX)]  # not ours
+        first = given[:_MOST_NAMED]
+        more = len(given) - len(first)
         got = ", ".join(map(repr, first)) or "none"
         got += f" and {more} more" if more else ""
         if len(missing) == 1:

@@ -9,6 +9,7 @@ int64 nano-dollars. That is checked on the dearest price with the greatest use o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -253,12 +254,23 @@ def _modes(
     # A null mode stays null; another word is an error of the whole frame, and one small query
     # counts such words, so that a lazy frame stays lazy.
     text = _text_column(exact, mode.name, "mode").apply(lambda e: e.str.to_lowercase())
-    known = text.apply(lambda e: e.is_in([*_WORDS]) & ~e.is_null())
-    other = (~known & text.apply(lambda e: ~e.is_null())).as_int().expr.sum()
-    if wrong := ask(exact, {"wrong": other})["wrong"]:
-        need = " or ".join(_WORDS)
-        raise RuleViolation("mode", need, f"{wrong} other value(s) in column {mode.name!r}")
+    known = _known(exact, text, _WORDS, "mode", mode.name)
     return _says(text, Mode.INTERRUPTIBLE), _says(text, Mode.RESERVED), known
+
+
+def _known(exact: ExactFrame, text: Number, words: Iterable[str], path: str, name: str) -> Number:
+    """Return where a column of words says one of some; refuse it if it says any other.
+
+    Raises:
+        RuleViolation: It does.
+    """
+    all_words = [*words]
+    known = text.apply(lambda e: e.is_in(all_words) & ~e.is_null())
+    other = (~known & text.apply(lambda e: ~e.is_null())).as_int().expr
+    if wrong := ask(exact, {"wrong": other.sum()})["wrong"]:
+        need = " or ".join(filter(None, all_words))
+        raise RuleViolation(path, need, f"{wrong} other value(s) in column {name!r}")
+    return known
 
 
 def _says(text: Number, mode: Mode) -> Number:
@@ -287,7 +299,10 @@ def _is_verified(exact: ExactFrame, names: Columns, reserved: bool | Number) -> 
     if names.verification is None:
         return True
     text = _text_column(exact, names.verification, "verification")
-    verified = text.equals(Verification.VERIFIED.value) & text.apply(lambda e: ~e.is_null())
+    # As a reader of offers has it: another word is refused, no word is not verified.
+    words = (*(each.value for each in Verification), "")
+    said = _known(exact, text, words, "verification", names.verification)
+    verified = text.equals(Verification.VERIFIED.value) & said
     return verified | ~reserved if isinstance(reserved, Number) else verified
 
 

@@ -23,7 +23,7 @@ half of the GPUs cost no more.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -43,7 +43,9 @@ from numgenius_core.frames._exact import INT64, ExactFrame
 from numgenius_core.frames._kinds import GPUS, PRICE
 from numgenius_core.frames._reading import Input, Reading, names_of, plain
 from numgenius_core.frames.columns import ColumnNames, Columns, as_column, columns_of
+from numgenius_core.intervals import from_epoch
 from numgenius_core.rates import PerGpuHour
+from numgenius_core.search.names import did_you_mean, meant_of
 
 _GPUS: Final = "__numgenius_gpus"
 _PRICE: Final = "__numgenius_price"
@@ -181,7 +183,8 @@ def basket_price(
 
     Args:
         prices: The models of a market, as :func:`~numgenius_core.frames.model_prices` gives them.
-        basket: GPUs of each model; the same basket for every market that is compared.
+        basket: GPUs of each model, named in any case; the same basket for every market that is
+            compared.
         mean: Whether each model counts by its mean instead of its median.
 
     Raises:
@@ -205,11 +208,17 @@ def basket_price(
     weights = {m: whole_number(n, f"basket[{m!r}]") for m, n in basket.items()}
     if not sum(weights.values()):
         raise RuleViolation("basket", "at least one GPU", shown(dict(basket)))
-    for name in weights:
-        if name not in known:
-            raise RuleViolation(f"basket[{name!r}]", "a model that the market has", "none of it")
-    total = sum(known[name].steps * count for name, count in weights.items())
+    total = sum(known[_model(name, known)].steps * count for name, count in weights.items())
     return PerGpuHour.from_steps(round_half_even(total, sum(weights.values())))
+
+
+def _model(name: str, known: Collection[str]) -> str:
+    """Return the model of a market that a basket names, in any case."""
+    meant = name if name in known else meant_of(name, known)
+    if meant is None:
+        need, got = "a model that the market has", f"none of it{did_you_mean(name, known)}"
+        raise RuleViolation(f"basket[{name!r}]", need, got)
+    return meant
 
 
 @frozen(kw_only=True)
@@ -344,7 +353,7 @@ def _joined(old: Any, new: Any, keys: list[str]) -> Any:
 def price_chain(
     snapshots: Iterable[Any],
     *,
-    instants: Iterable[datetime] | None = None,
+    instants: Iterable[datetime | int] | None = None,
     model: str = "gpu_name",
     machine: str = "machine_id",
     columns: ColumnNames | None = None,
@@ -359,7 +368,8 @@ def price_chain(
 
     Args:
         snapshots: Offers of each snapshot, in order of time, all on one engine.
-        instants: When each was taken, to be told as ``at`` of the links; ascending.
+        instants: When each was taken, to be told as ``at`` of the links; ascending. Whole seconds
+            since 1970 are taken, too, as the column ``at`` of a series of snapshots has them.
         model: Column of the GPU's name.
         machine: Column of the machine's id.
         columns: The names of the other columns; ``gpus``, ``price`` and, where it is there,
@@ -400,18 +410,29 @@ def price_chain(
 
 
 def _instants(
-    instants: Iterable[datetime] | None, count: int
+    instants: Iterable[datetime | int] | None, count: int
 ) -> tuple[datetime, ...] | tuple[None, ...]:
     """Return when each snapshot was taken, checked; nothing for each if that is not said."""
     if instants is None:
         return (None,) * count
-    times = tuple(utc(at, f"instants[{i}]") for i, at in enumerate(as_tuple(instants, "instants")))
+    given = enumerate(as_tuple(instants, "instants"))
+    times = tuple(_instant(at, f"instants[{i}]") for i, at in given)
     if len(times) != count:
         raise RuleViolation("instants", f"one for each of {count} snapshots", f"{len(times)}")
     for index, (one, other) in enumerate(pairwise(times), 1):
         if other <= one:
             raise RuleViolation(f"instants[{index}]", f"a time after {one}", str(other))
     return times
+
+
+def _instant(at: object, path: str) -> datetime:
+    if isinstance(at, datetime):
+        return utc(at, path)
+    try:
+        return from_epoch(whole_number(at, path), path)
+    except WrongType:
+        need = "a datetime with a time zone, or whole seconds since 1970"
+        raise WrongType(path, need, shown(at)) from None
 
 
 def _machines(frame: Any, model: str, machine: str, columns: ColumnNames | None) -> Any:

@@ -57,7 +57,8 @@ def read_price_series(
     Raises:
         WrongType: ``source`` is nothing that can be read.
         ParseError: It is no table, or lacks the columns; those that are there are named.
-        InvalidDocument: Times or prices that are none, all of them together.
+        InvalidDocument: Times or prices that are none, two prices of a series at one time, or a
+            currency that is not USD, all of them together.
         RuleViolation: A series of no length: its only change is the last of the file (``end`` gives
             it one), as that of an offer that is new there, or ``end`` is before a change.
 

@@ -14,7 +14,7 @@ Our reading: a machine that does not say its GPUs has as many as its largest off
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -35,6 +35,7 @@ from numgenius_core.planning._snapshots import (
 )
 from numgenius_core.planning.occupancy import Cut, MachineKey, MarketMoments, moment, seen_around
 from numgenius_core.planning.spells import FreeSpells, free_spells
+from numgenius_core.search.names import did_you_mean, meant_of
 
 if TYPE_CHECKING:
     from numgenius_core.wire import Reading
@@ -174,7 +175,7 @@ class MarketSeries:
         It prints as a table and has ``to_dicts``.
 
         Args:
-            gpu_name: The model, as the snapshots spell it; all models if left out.
+            gpu_name: The model, in any case (``rtx_4090``); all models if left out.
             gpus: The size of offers. Prices are those of this size, occupancy is that of the
                 machines that ever show it.
             machine: Only this machine.
@@ -214,7 +215,7 @@ class MarketSeries:
         It prints as a table and has ``to_dicts``.
 
         Args:
-            gpu_name: The model, as the snapshots spell it; all models if left out.
+            gpu_name: The model, in any case (``rtx_4090``); all models if left out.
             gpus: The size of the blocks; all sizes if left out.
             machine: Only this machine.
             whole: Only blocks that are all of their machine: what
@@ -240,6 +241,19 @@ class MarketSeries:
             and (not whole or spell.gpus == spell.gpus_in_machine)
         )
 
+    def _seen(self, gpu_name: str | None, machine: MachineId | None) -> dict[MachineKey, Cut]:
+        """Return what the whole series shows of each machine, of any size."""
+        cuts: dict[MachineKey, Cut] = {}
+        for at, rows in zip(self.instants, self.snapshots, strict=True):
+            for row in rows:
+                if gpu_name not in (None, row.gpu_name) or machine not in (None, row.machine):
+                    continue
+                cut = cuts.get(row[:2])
+                if cut is None:
+                    cut = cuts[row[:2]] = Cut(at)
+                cut.add(at, row)
+        return cuts
+
     def _cuts(
         self, gpu_name: str | None, gpus: int | None, machine: MachineId | None
     ) -> dict[MachineKey, Cut]:
@@ -250,21 +264,25 @@ class MarketSeries:
             machine = MachineId(check_id(machine, "machine"))
         if gpus is not None:
             gpus = whole_number(gpus, "gpus", 1, MAX_GPUS)
-        cuts: dict[MachineKey, Cut] = {}
-        for at, rows in zip(self.instants, self.snapshots, strict=True):
-            for row in rows:
-                if gpu_name not in (None, row.gpu_name) or machine not in (None, row.machine):
-                    continue
-                cut = cuts.get(row[:2])
-                if cut is None:
-                    cut = cuts[row[:2]] = Cut(at)
-                cut.add(at, row)
+        cuts = self._seen(gpu_name, machine)
         kept = {key: cut for key, cut in cuts.items() if gpus is None or gpus in cut.sizes}
         asked = {"gpu_name": gpu_name, "machine": machine, "gpus": gpus}
         given = {name: value for name, value in asked.items() if value is not None}
-        if given and not kept:
-            names = sorted({row.gpu_name for rows in self.snapshots for row in rows})
-            known = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
-            need = f"what the snapshots show (models: {known or 'none'})"
-            raise UnknownId("/".join(given), need, " ".join(map(shown, given.values())))
-        return kept
+        if not given or kept:
+            return kept
+        names = sorted({row.gpu_name for rows in self.snapshots for row in rows})
+        hint = ""
+        if gpu_name is not None and gpu_name not in names:
+            meant = meant_of(gpu_name, names)
+            if meant is not None:
+                return self._cuts(meant, gpus, machine)
+            hint = did_you_mean(gpu_name, names)
+        raise _unknown(given, names, hint)
+
+
+def _unknown(given: Mapping[str, object], names: Sequence[str], hint: str) -> UnknownId:
+    """Return the refusal of what no snapshot shows, with the models that they do."""
+    known = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+    need = f"what the snapshots show (models: {known or 'none'})"
+    got = " ".join(map(shown, given.values()))
+    return UnknownId("/".join(given), need, f"{got}{hint}")

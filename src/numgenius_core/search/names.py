@@ -9,7 +9,7 @@ stands there where letters and digits begin and end as in the name: ``a100`` is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -19,6 +19,7 @@ from numgenius_core.offer import Offer
 
 _RUNS: Final = re.compile(r"[^\W\d_]+|\d+")
 _GAP: Final = r"[\W_]*"
+_MOST_MEANT: Final = 2
 _MAKERS: Final = frozenset({"nvidia", "geforce", "amd"})
 
 
@@ -70,3 +71,30 @@ def gpu_matcher(wanted: str) -> Callable[[Offer], bool]:
     check_kind(wanted, str, "gpu")
     matches = part_matcher(wanted, "gpu")
     return lambda offer: matches(offer.gpu_name)
+
+
+def meant_of(wanted: str, names: Iterable[str]) -> str | None:
+    """Return the one name that is what is wanted but for case, blanks and signs between words."""
+    same = [name for name in names if _plain(name) == _plain(wanted)]
+    return same[0] if len(same) == 1 else None
+
+
+def _plain(name: str) -> str:
+    return " ".join(word for word in re.split(r"[\W_]+", name.casefold()) if word)
+
+
+def did_you_mean(wanted: str, names: Collection[str]) -> str:
+    """Return a question for the end of an error: names that have what is wanted, or are alike.
+
+    It is empty where none is near; slow, on the way to an error.
+    """
+    try:
+        near = sorted(filter(part_matcher(wanted), names), key=len)[:_MOST_MEANT]
+    except RuleViolation:  # no letter and no digit
+        near = []
+    if not near:
+        from difflib import get_close_matches  # what only a slip needs
+
+        plain = {_plain(name): name for name in names}
+        near = [plain[each] for each in get_close_matches(_plain(wanted), plain, _MOST_MEANT)]
+    return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""

@@ -6,8 +6,9 @@ one of these words (or of their plurals; the column may be called ``type``). Tim
 an offset or seconds since 1970, those without an offset UTC if the caller says so (``naive``);
 ``announced`` may be left out or empty, ``machine`` too.
 
-Our reading: any other key or column is refused. Maintenance with ``anounced`` would count as
-downtime that nobody was told of.
+Our readings: any other key or column is refused. Maintenance with ``anounced`` would count as
+downtime that nobody was told of, and so would maintenance that was ``announced`` after it began:
+such a row is refused.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _OF_AN_OUTAGE: Final = ("start", "end", "announced")
 _KINDS: Final = ("kind", "type")
 _COLUMNS: Final = (*_OF_AN_OUTAGE, "machine")
 _SECONDS: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?", re.ASCII)
+_A_LINE: Final = re.compile(r", line [0-9]+\Z", re.ASCII)
 _A_DATE: Final = len("2026-07-01")
 _ID: Final = re.compile(r"([0-9]{1,18})(?:\.0+)?", re.ASCII)  # of a column with gaps: 7.0
 _UNNAMED: Final = re.compile(r"(?:column [0-9]+)?", re.ASCII)
@@ -50,7 +52,8 @@ def read_history(
         ParseError: It cannot be read, is neither JSON nor CSV of this kind, or a row of it has
             another length.
         RuleViolation: A key or a column that a history does not have, a time without offset, an
-            end before its start, outages that overlap, or ``naive`` is no word of its.
+            end before its start, an announcement after its outage began, outages that overlap, or
+            ``naive`` is no word of its.
 
     >>> from numgenius_core.sla import read_history
     >>> history = read_history({
@@ -114,18 +117,27 @@ def _rental(record: Mapping[str, Any], path: str, naive: str) -> Interval:
 
 
 def _period(record: Mapping[str, Any], path: str, naive: str) -> Interval:
-    start, end = (_instant(record.get(key), f"{path}.{key}", naive) for key in ("start", "end"))
+    start, end = (_instant(record.get(key), _field(path, key), naive) for key in ("start", "end"))
     try:
         return Interval(start, end)
     except RuleViolation as fault:
-        raise fault.at(path) from None
+        raise type(fault)(_field(path, fault.path), fault.need, fault.got) from None
 
 
 def _outage(record: Mapping[str, Any], path: str, naive: str) -> Outage:
     _check_keys(record, _OF_AN_OUTAGE, path)
     told = record.get("announced")
-    announced = None if told in (None, "") else _instant(told, f"{path}.announced", naive)
-    return Outage(period=_period(record, path, naive), announced=announced)
+    announced = None if told in (None, "") else _instant(told, _field(path, "announced"), naive)
+    period = _period(record, path, naive)
+    if announced is not None and announced > period.start:
+        need = f"at most {period.start}, as the outage began (nothing if nobody was told before)"
+        raise RuleViolation(_field(path, "announced"), need, str(announced))
+    return Outage(period=period, announced=announced)
+
+
+def _field(path: str, name: str) -> str:
+    """Return what messages call a field of a record, or of a line of a table."""
+    return f"{path}, {name}" if _A_LINE.search(path) else f"{path}.{name}"
 
 
 def _instant(value: Any, path: str, naive: str) -> datetime:

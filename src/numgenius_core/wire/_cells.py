@@ -11,12 +11,12 @@ next.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final
 
 from numgenius_core._checks import check_kind
-from numgenius_core._json import file_name
+from numgenius_core._json import field_path, file_name
 from numgenius_core._json.tables import Table, require, table_of
 from numgenius_core.errors import ParseError, RuleViolation, shown
 from numgenius_core.wire import _fields as read
@@ -47,6 +47,7 @@ _ONLY_COMMA: Final = re.compile(
     r"|[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+)",
     re.ASCII,
 )
+_LONE: Final = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}", re.ASCII)
 _ONLY_POINT: Final = re.compile(r"[+-]?[0-9]+\.[0-9]+(?:[eE].*)?|[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+")
 
 
@@ -75,44 +76,71 @@ def plain_number(cell: str, *, comma: bool = False, whole: bool = False) -> str:
     return text if _PLAIN.fullmatch(text) else cell
 
 
+class DecimalSign:
+    """Which sign is the decimal one of a table; it is looked for once a comma is met.
+
+    Args:
+        table: The table.
+        numbers: Its columns of numbers.
+    """
+
+    def __init__(self, table: Table, numbers: Collection[str]) -> None:
+        self._table = table
+        self._numbers = numbers
+
+    @cached_property
+    def comma(self) -> bool:
+        """Whether some of the numbers have a decimal comma, and none a decimal point."""
+        return not self._point and self._has_comma
+
+    @cached_property
+    def _point(self) -> str:
+        """The first cell that can only be read with a decimal point, and where it stands."""
+        for place, column, cell in self._cells():
+            if _ONLY_POINT.fullmatch(cell) and not _COMMA.fullmatch(cell):
+                return f"{place}, {column} has {shown(cell)}"
+        return ""
+
+    @property
+    def _has_comma(self) -> bool:
+        return any(_ONLY_COMMA.fullmatch(cell) for _, _, cell in self._cells())
+
+    def _cells(self) -> Iterator[tuple[str, str, str]]:
+        named = [each for each in enumerate(self._table.header) if each[1] in self._numbers]
+        for place, row in self._table.rows():
+            for index, column in named:
+                if index < len(row):
+                    yield place, column, bare(row[index])
+
+    def why_not(self, cell: object) -> str:
+        """Return why a cell with a comma is no number, in brackets; nothing of any other cell."""
+        text = bare(cell) if isinstance(cell, str) else ""
+        if self.comma or not _COMMA.fullmatch(text):
+            return ""
+        if _LONE.fullmatch(text):
+            return " (a thousand or one?)"
+        return f" (a decimal comma, but {self._point})"
+
+
 class Tidy:
     """Makes plain numbers of a table's cells, once one of them was none.
 
     Tables that programs write need none of it, so nothing is looked at before a row is refused.
     """
 
-    def __init__(self, table: Table, numbers: Collection[str], whole: Collection[str]) -> None:
-        self._table = table
+    def __init__(self, sign: DecimalSign, numbers: Collection[str], whole: Collection[str]) -> None:
+        self._sign = sign
         self._numbers = numbers
         self._whole = whole
-
-    @cached_property
-    def comma(self) -> bool:
-        """Whether the numbers of the whole table can only be read with a decimal comma."""
-        return decimal_comma(self._table, self._numbers)
 
     def __call__(self, row: dict[str, str]) -> dict[str, str]:
         """Return a row with plain numbers in the columns that have numbers."""
         return {
-            key: plain_number(cell, comma=self.comma, whole=key in self._whole)
+            key: plain_number(cell, comma=self._sign.comma, whole=key in self._whole)
             if key in self._numbers
             else cell
             for key, cell in row.items()
         }
-
-
-def decimal_comma(table: Table, numbers: Collection[str]) -> bool:
-    """Return whether some numbers of a table have a decimal comma, and none a decimal point."""
-    columns = [i for i, column in enumerate(table.header) if column in numbers]
-    found = False
-    for _, row in table.rows():
-        for index in columns:
-            if index < len(row):
-                cell = bare(row[index])
-                if _ONLY_POINT.fullmatch(cell) and not _COMMA.fullmatch(cell):
-                    return False
-                found = found or _ONLY_COMMA.fullmatch(cell) is not None
-    return found
 
 
 # -- records -----------------------------------------------------------------------------------
@@ -138,6 +166,24 @@ def renamed(row: Mapping[str, Any], columns: ColumnMap, number: int) -> dict[str
         elif theirs == ROW:
             found[ours] = number
     return found
+
+
+_CURRENCIES: Final = frozenset(
+    {"currency", "Currency", "CURRENCY", "currency_code", "currencyCode", "price_currency"}
+)
+_DOLLARS: Final = frozenset({"", "usd", "$", "us$"})
+
+
+def other_currency(record: Mapping[str, Any], place: str) -> RuleViolation | None:
+    """Return the fault of a record whose money is not in US dollars, as all prices here are."""
+    if record.keys().isdisjoint(_CURRENCIES):  # as of nearly all
+        return None
+    for key in _CURRENCIES.intersection(record):
+        said = record[key]
+        word = said.strip().casefold() if isinstance(said, str) else said
+        if word is not None and word not in _DOLLARS:
+            return RuleViolation(field_path(place, key), "USD, as all money here", shown(said))
+    return None
 
 
 # -- tables of offers --------------------------------------------------------------------------
@@ -173,7 +219,7 @@ _ROW_NEEDED: Final = (
 _FLAGS: Final = {"true": True, "t": True, "yes": True, "false": False, "f": False, "no": False}
 
 
-def _typed(row: dict[str, str], comma: Callable[[], bool]) -> dict[str, Any]:
+def _typed(row: dict[str, str], sign: DecimalSign) -> dict[str, Any]:
     """Return a row of the API's columns as the API's JSON would have it."""
     found: dict[str, Any] = {}
     for key, cell in row.items():
@@ -186,7 +232,7 @@ def _typed(row: dict[str, str], comma: Callable[[], bool]) -> dict[str, Any]:
             else:
                 whole = key in _API_WHOLE
                 text = cell if _PLAIN.fullmatch(cell) and not whole else None
-                text = text or plain_number(cell, comma="," in cell and comma(), whole=whole)
+                text = text or plain_number(cell, comma="," in cell and sign.comma, whole=whole)
                 if _WHOLE_ROW.fullmatch(text):
                     value = int(text)
                 elif _PLAIN.fullmatch(text):
@@ -199,10 +245,29 @@ def _typed(row: dict[str, str], comma: Callable[[], bool]) -> dict[str, Any]:
     return found
 
 
+_BESIDE: Final = ("external", "is_bid")
+"""Flags of which no offer is made, though rankings and findings look at them."""
+_FLAGS_BESIDE: Final = {**_FLAGS, "1": True, "0": False}
+
+
+def _flag_faults(record: dict[str, Any], place: str, *, as_text: bool) -> Iterator[RuleViolation]:
+    """Put the truth in the place of a flag's word, and yield a fault of a word that says none."""
+    for key in _BESIDE:
+        cell = record.get(key)
+        if isinstance(cell, str) and cell:
+            truth = _FLAGS_BESIDE.get(cell.lower())
+            if truth is None:
+                yield RuleViolation(field_path(place, key), "true or false", shown(cell))
+            else:
+                record[key] = str(truth) if as_text else truth
+
+
 def table_records(
     text: str, name: str, kind: RecordKind, columns: ColumnMap | None
-) -> Iterator[tuple[str, Any, tuple[RuleViolation, ...], Tidy | None]]:
+) -> Iterator[tuple[str, Any, tuple[RuleViolation, ...], Tidy | None, DecimalSign | None]]:
     """Return the rows of a table of offers as records: place, record, faults, what tidies it.
+
+    The last tells which sign is the decimal one.
 
     Raises:
         ParseError: It is no table, or lacks columns.
@@ -224,30 +289,19 @@ def table_records(
     needed = _API_NEEDED if in_api else _ROW_NEEDED
     mapped = tuple(columns) if columns else ()
     require(table, [c for c in needed if c not in mapped], "" if columns else " (or a column map)")
-    tidy = Tidy(table, () if in_api else SNAPSHOT_NUMBERS, SNAPSHOT_WHOLE)
-    comma = _Comma(table, columns or {})
+    numbers = _API_NUMBERS if in_api else SNAPSHOT_NUMBERS
+    known = columns or {}
+    sign = DecimalSign(table, {known.get(name, name) for name in numbers})
+    tidy = None if in_api else Tidy(sign, numbers, SNAPSHOT_WHOLE)
     for number, (place, row, length) in enumerate(table.records(), 1):
         if row is None:
             fault = ParseError(place, f"{len(table.header)} columns", str(length))
-            yield place, None, (fault,), None
+            yield place, None, (fault,), None, None
             continue
         record: dict[str, Any] = row if columns is None else renamed(row, columns, number)
         if in_api:
-            yield place, _typed(record, comma), (), None
+            record = _typed(record, sign)
+            yield place, record, (*_flag_faults(record, place, as_text=False),), None, sign
         else:
-            yield place, {k: str(v) for k, v in record.items()} if columns else record, (), tidy
-
-
-class _Comma:
-    """Whether a table of the API's columns has a decimal comma; looked for when one is met."""
-
-    def __init__(self, table: Table, columns: ColumnMap) -> None:
-        self._table = table
-        self._numbers = {columns.get(name, name) for name in _API_NUMBERS}
-
-    @cached_property
-    def _found(self) -> bool:
-        return decimal_comma(self._table, self._numbers)
-
-    def __call__(self) -> bool:
-        return self._found
+            record = {k: str(v) for k, v in record.items()} if columns else record
+            yield place, record, (*_flag_faults(record, place, as_text=True),), tidy, sign

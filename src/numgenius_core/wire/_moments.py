@@ -11,15 +11,13 @@ times more than a minute apart come from several answers, and tell none.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from numgenius_core.errors import RuleViolation
 from numgenius_core.intervals import floor_second, from_epoch
 from numgenius_core.offer import Offer
-from numgenius_core.wire._snapshots import moment_of
+from numgenius_core.wire._snapshots import MILLISECONDS, moment_of
 
-_MILLISECONDS: Final = 10**11
 _APART: Final = 60
 
 
@@ -27,18 +25,30 @@ def moment_in(said: object, naive: str) -> datetime | None:
     """Return the time that a snapshot says, floored to a second; ``None`` if it says none.
 
     Raises:
-        RuleViolation: A time without an offset, unless ``naive`` is ``"utc"``.
+        WrongType: As :func:`exact_moment_in` does, and so the others.
+        RuleViolation: No time, or one without an offset.
     """
-    try:
-        if isinstance(said, str):
-            found = moment_of(said.strip(), "snapshot", naive_is_utc=naive == "utc")
-            return None if found is None else floor_second(found)
-        if isinstance(said, int | float) and not isinstance(said, bool):
-            return from_epoch(said / 1_000 if said > _MILLISECONDS else said)
-    except RuleViolation as fault:
-        if "naive" in fault.need:
-            raise
-    return None
+    found = exact_moment_in(said, naive)
+    return None if found is None else floor_second(found)
+
+
+def exact_moment_in(said: object, naive: str) -> datetime | None:
+    """Return the time that a snapshot says, to the microsecond; ``None`` if it says none.
+
+    What is no time is refused: taken for nothing said, it would stand with the latest offers.
+
+    Raises:
+        WrongType: Neither text nor a number.
+        RuleViolation: No time, or one without an offset, unless ``naive`` is ``"utc"``.
+    """
+    if said is None:
+        return None
+    if isinstance(said, int | float) and not isinstance(said, bool):
+        seconds = said / 1_000 if said > MILLISECONDS else said
+        part = timedelta(microseconds=int(seconds % 1 * 10**6))
+        return from_epoch(seconds, "") + part
+    text = said.strip() if isinstance(said, str) else said
+    return moment_of(text, "", naive_is_utc=naive == "utc")
 
 
 def told_by_end(offers: Iterable[Offer]) -> datetime | None:

@@ -55,6 +55,10 @@ SEARCH_DISK_GB: Final = 8
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
 _WHOLE: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UNIX: Final = re.compile(r"[0-9]{9,13}(?:\.[0-9]{1,9})?", re.ASCII)
+MILLISECONDS: Final = 10**11
+"""More Unix seconds than these are milliseconds."""
 _NOTHING: Final = frozenset({"", "NULL", "null", "None", "NaN", "nan"})
 _TRUTH: Final = {
     **dict.fromkeys(("True", "true", "TRUE", ""), True),
@@ -177,7 +181,8 @@ def moment_of(value: object, path: str, *, naive_is_utc: bool) -> datetime | Non
     """Return the time that a snapshot says it is of, in UTC, ``None`` if it is empty.
 
     Args:
-        value: ISO 8601 text.
+        value: ISO 8601 text, or the digits of Unix seconds (or milliseconds, which would be the
+            year 4,700 and later).
         path: What messages call it.
         naive_is_utc: Whether a time without an offset is one in UTC, or refused.
 
@@ -190,6 +195,9 @@ def moment_of(value: object, path: str, *, naive_is_utc: bool) -> datetime | Non
     need = "an ISO 8601 time with an offset"
     if not isinstance(value, str):
         raise WrongType(path, need, shown(value))
+    if _UNIX.fullmatch(value):
+        seconds = Decimal(value) / (1_000 if Decimal(value) > MILLISECONDS else 1)
+        return _EPOCH + timedelta(microseconds=int(seconds * 10**6))
     try:
         instant = datetime.fromisoformat(value)
         if naive_is_utc and instant.tzinfo is None:

@@ -25,7 +25,14 @@ from numgenius_core._json import (
     read_json,
 )
 from numgenius_core.errors import ParseError, RuleViolation, shown
-from numgenius_core.wire._cells import ColumnMap, Tidy, renamed, table_records
+from numgenius_core.wire._cells import (
+    ColumnMap,
+    DecimalSign,
+    Tidy,
+    other_currency,
+    renamed,
+    table_records,
+)
 from numgenius_core.wire._kinds import (
     RecordKind,
     held_list,
@@ -49,6 +56,13 @@ _MOST: Final = 0.5
 _CLIENT_ERROR: Final = "Failed with error"
 
 
+class Said(NamedTuple):
+    """What a document says in one place: where that is, and what stands there."""
+
+    path: str
+    value: object
+
+
 class RawRecord(NamedTuple):
     """A record as its document has it.
 
@@ -56,16 +70,19 @@ class RawRecord(NamedTuple):
         place: Where it stands: ``offers[3]``, or ``line 4`` where records are lines.
         value: The record, if it could be read; any JSON value.
         faults: What is wrong in it before anyone asks what it means.
-        moment: What the snapshot that it stands in says of its time; ``None`` for nothing.
+        moment: What the snapshot that it stands in says of its time, and where; ``None`` for
+            nothing.
         tidy: Of a table's row, what makes plain numbers of its cells if they are none.
+        sign: Of a table's row, what tells the decimal sign of the table.
         alone: Whether it is the whole document, and stands in no list and no answer.
     """
 
     place: str
     value: Any
     faults: tuple[RuleViolation, ...] = ()
-    moment: object = None
+    moment: Said | None = None
     tidy: Tidy | None = None
+    sign: DecimalSign | None = None
     alone: bool = False
 
 
@@ -102,12 +119,16 @@ def records(
         found = _checked(_json_records(text, at), name, kind, columns)
     else:
         found = (
-            RawRecord(place, value, faults, None, tidy)
-            for place, value, faults, tidy in table_records(text, name, kind, columns)
+            RawRecord(place, value, faults, None, tidy, sign)
+            for place, value, faults, tidy, sign in table_records(text, name, kind, columns)
         )
     for count, record in enumerate(found):
         if count == MAX_RECORDS:
             raise ParseError(name, f"at most {MAX_RECORDS:,} records", "more")
+        if kind.reader and isinstance(record.value, dict):
+            fault = other_currency(record.value, record.place)
+            if fault is not None:
+                record = record._replace(faults=(*record.faults, fault))  # noqa: PLW2901
         yield record
 
 
@@ -186,7 +207,7 @@ class _Place(NamedTuple):
         own = f"{self.kind.word}[{part}]"
         return f"{self.line}, {own}" if self.line else own
 
-    def record(self, place: str, value: Any, moment: object = None) -> RawRecord:
+    def record(self, place: str, value: Any, moment: Said | None = None) -> RawRecord:
         """Return a record, with what is odd in its JSON."""
         return RawRecord(place, value, tuple(json_faults(value, place)) if self.odd else (), moment)
 
@@ -203,8 +224,11 @@ def _value_records(value: Any, at: _Place) -> Iterator[RawRecord]:
         held = value.pop(key)
         for fault in json_faults(value, at.where):
             raise ParseError(fault.path, fault.need, fault.got)
+        if at.kind.reader and (other := other_currency(value, at.where)):
+            raise ParseError(other.path, other.need, other.got)
         at.beside.update(value)
-        moment = next((value[key] for key in _MOMENTS if key in value), None)
+        said = (Said(f"{at.where}, {key}", value[key]) for key in _MOMENTS if key in value)
+        moment = next((each for each in said if _may_be_time(each.value)), None)
         yield from _held_records(held, at, moment)
     elif isinstance(value, dict) and not is_record(value) and _by_id(value):
         yield from _held_records(value, at, None)
@@ -214,7 +238,11 @@ def _value_records(value: Any, at: _Place) -> Iterator[RawRecord]:
         yield at.record(at.line or at.of(0), value)._replace(alone=not at.line)
 
 
-def _held_records(held: Any, at: _Place, moment: object) -> Iterator[RawRecord]:
+def _may_be_time(value: object) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""
+
+
+def _held_records(held: Any, at: _Place, moment: Said | None) -> Iterator[RawRecord]:
     """Return the records that an answer holds: a list, an object by ids, or one alone."""
     if isinstance(held, list):
         yield from _list_records(held, at, moment)
@@ -229,7 +257,7 @@ def _held_records(held: Any, at: _Place, moment: object) -> Iterator[RawRecord]:
         raise ParseError(f"{at.where}, {at.kind.word}", f"one list of {at.kind.word}", got)
 
 
-def _list_records(values: list[Any], at: _Place, moment: object) -> Iterator[RawRecord]:
+def _list_records(values: list[Any], at: _Place, moment: Said | None) -> Iterator[RawRecord]:
     for index, value in enumerate(values):
         place = at.of(index)
         if isinstance(value, dict) and held_list(value, at.kind):

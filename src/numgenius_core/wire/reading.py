@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from attrs import evolve, field, frozen
 
 from numgenius_core._checks import all_told, check_kind
+from numgenius_core._json import field_path
 from numgenius_core._json.packings import Source, name_of, text_of
 from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, brief, shown
 from numgenius_core.intervals import floor_second
@@ -161,8 +162,8 @@ def read_snapshots(
     collected over some minutes is one all the same, of its latest time: if each of its times is at
     most two minutes after the one before, all of them lie within half an hour, and no offer is
     there at two of them. An offer is known by its id; where that is the number of the row (``"#"``
-    in ``columns``), by its machine, model and size; where the machine is one too, by nothing. What
-    says no time belongs to the latest.
+    in ``columns``), by its machine, model and size; where the machine is one too, by nothing. A
+    record that says no time where others do is a fault, as is a time that cannot be read.
 
     Args:
         source: As of :func:`read_offers`, and so are the others.
@@ -200,6 +201,14 @@ class _Snapshot:
         self.faults: list[RuleViolation] = []
         self.skipped = 0
 
+    def leave_out(self, faults: Sequence[RuleViolation], fault: RuleViolation | None) -> None:
+        """Leave out a record with its faults and that of its time, which is told once."""
+        self.skipped += 1
+        self.faults += faults
+        told = {each.path for each in (*faults, *self.faults[-1:])}
+        if fault is not None and fault.path not in told:
+            self.faults.append(fault)
+
     def reading(self, name: str, now: datetime | None, earlier: tuple[datetime, ...]) -> Reading:
         at = self.at or told_by_end(self.offers)
         return Reading(
@@ -223,22 +232,60 @@ def _snapshots(
         raise RuleViolation("naive", "'refuse' or 'utc'", shown(naive))
     known = None if columns is None else check_map(columns)
     name = name_of(source)
-    found: defaultdict[object, _Snapshot] = defaultdict(_Snapshot)
+    times = _Times(naive)
+    found: defaultdict[datetime | None, _Snapshot] = defaultdict(_Snapshot)
+    undated: list[str] = []
     for raw, offer, faults in _read_all(text_of(source, name), name, naive, known):
-        moment = raw.moment
-        if moment is None and isinstance(raw.value, dict) and "collected_at" in raw.value:
-            moment = raw.value["collected_at"]
-        snapshot = found[moment if isinstance(moment, str | int | float) else None]
-        if offer is None:
-            snapshot.faults += faults
-            snapshot.skipped += 1
-        else:
-            snapshot.offers.append(offer)
+        at, fault = times.of(raw)
+        snapshot = found[at]
+        snapshot.at = at
+        if offer is None or fault is not None:
+            snapshot.leave_out(faults, fault)
+            continue
+        if at is None:
+            undated.append(raw.place)
+        snapshot.offers.append(offer)
+    if undated and len(found) > 1:
+        _refuse_undated(found[None], undated)
     if on_error == "raise" and (bad := [f for each in found.values() for f in each.faults]):
         raise InvalidDocument(name, bad)
-    for moment, snapshot in found.items():
-        snapshot.at = moment_in(moment, naive)
     return _in_order(list(found.values()), _offer_key(known)), name
+
+
+class _Times:
+    """The times that records say, each read once."""
+
+    def __init__(self, naive: Naive) -> None:
+        self._naive = naive
+        self._known: dict[tuple[type, object], datetime | None] = {}
+
+    def of(self, raw: RawRecord) -> tuple[datetime | None, RuleViolation | None]:
+        """Return the time of a record, or what is wrong with what is said of it."""
+        said, own = raw.moment, None
+        if said is not None:
+            own = said.value
+        elif isinstance(raw.value, dict):
+            own = raw.value.get("collected_at")
+        try:
+            key = type(own), own
+            if key not in self._known:
+                self._known[key] = moment_in(own, self._naive)
+            return self._known[key], None
+        except RuleViolation as fault:
+            path = field_path(raw.place, "collected_at") if said is None else said.path
+            return None, type(fault)(path, fault.need, fault.got)
+        except TypeError:  # a list or an object, which has no hash
+            path = field_path(raw.place, "collected_at")
+            return None, WrongType(path, "an ISO 8601 time with an offset", shown(own))
+
+
+def _refuse_undated(snapshot: _Snapshot, places: Iterable[str]) -> None:
+    """Leave out what says no time where others do: it would be among the latest offers."""
+    snapshot.offers.clear()
+    for place in places:
+        need = "a time, as other records have one"
+        fault = RuleViolation(field_path(place, "collected_at"), need, "none")
+        snapshot.leave_out((), fault)
 
 
 def _read_all(
@@ -255,14 +302,25 @@ def _read_all(
         except InvalidDocument as error:
             tidied = raw.tidy(raw.value) if raw.tidy is not None else raw.value
             if tidied == raw.value:
-                yield raw, None, error.faults
+                yield raw, None, _explained(raw, error.faults)
                 continue
             try:
                 offer = _read(tidied, raw.place, naive)
             except InvalidDocument as fault:
-                yield raw, None, fault.faults
+                yield raw, None, _explained(raw, fault.faults)
                 continue
         yield raw, offer, ()
+
+
+def _explained(raw: RawRecord, faults: Sequence[RuleViolation]) -> list[RuleViolation]:
+    """Return the faults of a record, those of a comma that is no decimal one with the reason."""
+    if raw.sign is None or not isinstance(raw.value, dict):
+        return [*faults]
+    cells = {field_path(raw.place, key): cell for key, cell in raw.value.items()}
+    return [
+        type(fault)(fault.path, fault.need, f"{fault.got}{raw.sign.why_not(cells.get(fault.path))}")
+        for fault in faults
+    ]
 
 
 def _in_order(found: list[_Snapshot], offer_of: _OfferKey) -> list[_Snapshot]:
@@ -271,7 +329,7 @@ def _in_order(found: list[_Snapshot], offer_of: _OfferKey) -> list[_Snapshot]:
     if len(set(timed)) < 2:
         return [_joined(found, max(timed, default=None))]
     by_time: dict[datetime, list[_Snapshot]] = {}
-    for each in found:  # "…Z" and "…+00:00" are one time, and what has none goes to the latest
+    for each in found:  # the faults of what has no time go to the latest
         by_time.setdefault(each.at or max(timed), []).append(each)
     moments = [_joined(by_time[at], at) for at in sorted(by_time)]
     whole: list[_Snapshot] = []

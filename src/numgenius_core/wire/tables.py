@@ -5,8 +5,8 @@ Rule (AWS, as its client prints it): ``describe-spot-price-history`` gives
 "Timestamp"}]}``, the newest change first, all zones mixed; a price holds until the next change in
 its zone. Other histories are tables of a time and a price.
 
-Our readings: where two prices of one series begin in one second, nobody can say which came last,
-and the dearer holds: a bid that runs at it would have run at the other as well. Prices of two
+Our readings: where two prices of one series begin at one time, nobody can say which came last: they
+are refused, equal ones are one. Of several within a second the last holds from it on. Prices of two
 offers, machines or models, or of two sizes, are no prices of one thing.
 """
 
@@ -16,24 +16,26 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from numgenius_core._checks import check_kind, is_series
 from numgenius_core._json import file_name
 from numgenius_core._json.packings import Source, name_of, text_of
 from numgenius_core._json.tables import Table, require, table_of
 from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, WrongType, shown
+from numgenius_core.intervals import floor_second
 from numgenius_core.rates import PerHour
 from numgenius_core.wire._cells import (
     ROW,
     ColumnMap,
+    DecimalSign,
     check_map,
-    decimal_comma,
+    other_currency,
     plain_number,
     renamed,
 )
 from numgenius_core.wire._kinds import RecordKind
-from numgenius_core.wire._moments import moment_in
+from numgenius_core.wire._moments import exact_moment_in
 from numgenius_core.wire._sources import Naive, records
 
 _ROWS: Final = RecordKind("rows", "", "", ("rows",), lambda _: False)
@@ -105,10 +107,54 @@ def read_table(
     text = text_of(source, name)
     if text.lstrip()[:1] in ("[", "{"):
         rows = list(_json_rows(text, name))
-        _require_keys(rows, known, name)
+        _require_keys([row for _, row in rows], known, name)
     else:
         rows = list(_rows(_table(text, name, known.values(), header), known))
-    return tuple(renamed(row, known, number) for number, row in enumerate(rows, 1))
+    return tuple(renamed(row, known, number) for number, (_, row) in enumerate(rows, 1))
+
+
+def read_numbers(source: Source, columns: Sequence[str]) -> list[tuple[str, dict[str, Any], str]]:
+    """Return the rows of a table of numbers of these names, in dollars where they are of money.
+
+    Numbers are as people write them: ``$0.30``, ``0,30`` where no number of the table can be read
+    otherwise.
+
+    Returns:
+        Of each row where it stands (``line 4``), its cells, and why one of them is no number.
+
+    Raises:
+        ParseError: It is no table, or lacks the columns.
+        InvalidDocument: Rows of another length or another currency, all of them together.
+    """
+    name = name_of(source)
+    text = text_of(source, name)
+    sign = None
+    if text.lstrip()[:1] in ("[", "{"):
+        rows = list(_json_rows(text, name))
+        _require_keys([row for _, row in rows], {each: each for each in columns}, name)
+    else:
+        table = _table(text, name, columns, None)
+        require(table, columns)
+        rows, sign = list(_rows(table, {})), DecimalSign(table, columns)
+    _check_dollars(rows, name)
+    found: list[tuple[str, dict[str, Any], str]] = []
+    for place, row in rows:
+        cells = {each: row.get(each) for each in columns}
+        if sign is None:
+            found.append((place, cells, ""))
+            continue
+        why = "".join(dict.fromkeys(map(sign.why_not, cells.values())))
+        plain: dict[str, Any] = {
+            key: plain_number(str(cell), comma=sign.comma) for key, cell in cells.items()
+        }
+        found.append((place, plain, why))
+    return found
+
+
+def _check_dollars(rows: Iterable[tuple[str, Mapping[str, Any]]], name: str) -> None:
+    faults = [fault for place, row in rows if (fault := other_currency(row, place)) is not None]
+    if faults:
+        raise InvalidDocument(name, faults)
 
 
 def shown_cell(cell: object) -> str:
@@ -127,33 +173,35 @@ def _names(given: object, path: str) -> tuple[str, ...]:
 
 
 def _table(text: str, name: str, columns: Iterable[str], header: Sequence[str] | None) -> Table:
-    wanted = set(columns)
+    wanted, added = set(columns), 0
     if header is not None:
         line = "\t".join(_names(header, "header"))
         first = text.lstrip("\r\n").partition("\n")[0]
         separator = max("\t,;|", key=first.count)
         text = line.replace("\t", separator) + "\n" + text
+        added = 1
     if not text.strip():
         raise ParseError(name, "a table with a header", "an empty document")
     got = file_name(text) if name == "text" and header is None else None
     if got and not wanted & {text.strip()}:
         raise ParseError(name, "a table with a header", got)
-    return table_of(text, name, wanted)
+    table = table_of(text, name, wanted)
+    return table._replace(skipped=table.skipped - added)  # lines are those of the source
 
 
-def _rows(table: Table, columns: ColumnMap) -> Iterator[dict[str, Any]]:
+def _rows(table: Table, columns: ColumnMap) -> Iterator[tuple[str, dict[str, Any]]]:
     require(table, [column for column in columns.values() if column != ROW])
     faults = []
     for place, row, length in table.records():
         if row is None:
             faults.append(ParseError(place, f"{len(table.header)} columns", str(length)))
         else:
-            yield row
+            yield place, row
     if faults:
         raise InvalidDocument(table.name, faults)
 
 
-def _json_rows(text: str, name: str) -> Iterator[dict[str, Any]]:
+def _json_rows(text: str, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Return the objects of a JSON document; of one that is one object, those in its one list.
 
     A list within a row is a cell of it, as the maintenance of a machine is. AWS's answers are known
@@ -166,15 +214,18 @@ def _json_rows(text: str, name: str) -> Iterator[dict[str, Any]]:
         if not isinstance(value, dict):
             raise ParseError(raw.place, "a row (a JSON object)", shown(value))
         holds = raw.alone or _AWS in value
-        held = [each for each in value.values() if holds and isinstance(each, list)]
+        held = [each for each in value.items() if holds and isinstance(each[1], list)]
         if (
             len(held) == 1
-            and (held[0] or _AWS in value)
-            and all(isinstance(row, dict) for row in held[0])
+            and (held[0][1] or _AWS in value)
+            and all(isinstance(row, dict) for row in held[0][1])
         ):
-            yield from held[0]
+            ((key, inner),) = held
+            where = f"{raw.place}, {key}" if raw.place.startswith("line ") else key
+            for index, row in enumerate(inner):
+                yield f"{where}[{index}]", row
         else:
-            yield value
+            yield raw.place, value
     if faults:
         raise InvalidDocument(name, faults)
 
@@ -210,7 +261,8 @@ def price_changes(
 
     Raises:
         ParseError: It is no table, or lacks columns.
-        InvalidDocument: Times or prices that are none, all of them together.
+        InvalidDocument: Times or prices that are none, two prices at one time, or another currency,
+            all of them together.
         RuleViolation: ``naive`` is no word of its.
     """
     if naive not in ("refuse", "utc"):
@@ -219,36 +271,52 @@ def price_changes(
         if word is not None:
             check_kind(word, str, path)
     name = name_of(source)
-    rows, there, comma = _history(text_of(source, name), name, time, price, header)
+    rows, there, sign = _history(text_of(source, name), name, time, price, header)
     when = _column(there, time, _TIMES, "the time", name)
     what = _column(there, price, _PRICES, "the price", name)
     if by is None:
-        varying = _telling_apart(rows, there)
+        varying = _telling_apart([row for _, row in rows], there)
     else:
         varying = list(_names(by, "by"))
         require(Table("", name, ",", there), varying)
-    found: defaultdict[str, dict[datetime, PerHour]] = defaultdict(dict)
+    found: defaultdict[str, dict[datetime, _Change]] = defaultdict(dict)
     faults: list[RuleViolation] = []
-    for number, row in enumerate(rows, 1):
+    for place, row in rows:
         try:
-            at = _time(row.get(when), f"row {number}, {when}", naive)
-            rate = _price(row.get(what), f"row {number}, {what}", comma=comma)
+            at = _time(row.get(when), f"{place}, {when}", naive)
+            rate = _price(row.get(what), f"{place}, {what}", sign)
         except RuleViolation as fault:
             faults.append(fault)
             continue
         series = found[" ".join(str(row.get(key, "")) for key in varying)]
-        series[at] = max(rate, series.get(at, rate))
+        first = series.setdefault(at, _Change(place, rate))
+        if first.price != rate:
+            need = f"one price at {at}, which is {first.price} in {first.place}"
+            faults.append(RuleViolation(f"{place}, {what}", need, str(rate)))
     if faults:
         raise InvalidDocument(name, faults)
     if not found:
         raise ParseError(name, _HISTORY, "no row")
-    return {key: tuple(sorted(series.items())) for key, series in found.items()}
+    return {key: _by_second(series) for key, series in found.items()}
+
+
+def _by_second(series: Mapping[datetime, _Change]) -> tuple[tuple[datetime, PerHour], ...]:
+    """Return the changes in order of time; of several within a second the last holds from it on."""
+    last = {floor_second(at): series[at].price for at in sorted(series)}
+    return tuple(last.items())
+
+
+class _Change(NamedTuple):
+    """A price of a history, and where it stands."""
+
+    place: str
+    price: PerHour
 
 
 def _history(
     text: str, name: str, time: str | None, price: str | None, header: Sequence[str] | None
-) -> tuple[list[dict[str, Any]], tuple[str, ...], bool]:
-    """Return the rows of a history, their columns, and whether commas are decimal points.
+) -> tuple[list[tuple[str, dict[str, Any]]], tuple[str, ...], DecimalSign | None]:
+    """Return the rows of a history, their columns, and what tells the decimal sign of a table.
 
     Args:
         text: The history.
@@ -257,16 +325,17 @@ def _history(
         price: The column of the prices, if it was.
         header: The names of the columns, of a table that has no row of them.
     """
-    rows: list[dict[str, Any]]
     if text.lstrip()[:1] in ("[", "{"):
         rows = list(_json_rows(text, name))
         if not rows:
             raise ParseError(name, _HISTORY, "no row")
-        return rows, tuple(dict.fromkeys(key for row in rows for key in row)), False
+        _check_dollars(rows, name)
+        return rows, tuple(dict.fromkeys(key for _, row in rows for key in row)), None
     wanted = {*_TIMES, *_PRICES, *_KEYS, *_THINGS, time or "", price or ""} - {""}
     table = _table(text, name, wanted, header)
-    comma = table.separator != "," and decimal_comma(table, {*_PRICES, price or ""})
-    return list(_rows(table, {})), table.header, comma
+    rows = list(_rows(table, {}))
+    _check_dollars(rows, name)
+    return rows, table.header, DecimalSign(table, {*_PRICES, price or ""})
 
 
 def _telling_apart(rows: Sequence[Mapping[str, Any]], there: Collection[str]) -> list[str]:
@@ -299,26 +368,23 @@ def _column(
 
 
 def _time(said: object, path: str, naive: str) -> datetime:
+    need = "an ISO 8601 time or Unix seconds"
     try:
-        text = said.strip() if isinstance(said, str) else said
-        if isinstance(text, str) and text.replace(".", "", 1).isascii() and _is_number(text):
-            text = float(text)
-        found = moment_in(text, naive)
+        found = exact_moment_in(said, naive)
     except RuleViolation as fault:
-        raise RuleViolation(path, fault.need, fault.got) from None
+        need = fault.need if "naive" in fault.need else need
+        raise RuleViolation(path, need, shown_cell(said)) from None
     if found is None:
-        raise RuleViolation(path, "an ISO 8601 time or Unix seconds", shown_cell(said))
+        raise RuleViolation(path, need, shown_cell(said))
     return found
 
 
-def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).isdigit() and len(text) > 8  # "20260616" is a date
-
-
-def _price(said: object, path: str, *, comma: bool) -> PerHour:
+def _price(said: object, path: str, sign: DecimalSign | None) -> PerHour:
     try:
         if isinstance(said, str):
+            comma = sign is not None and "," in said and sign.comma
             return PerHour.nearest(Decimal(plain_number(said, comma=comma)))
         return PerHour.from_float(said)  # type: ignore[arg-type]  # it refuses what is no number
     except (RuleViolation, ArithmeticError):
-        raise RuleViolation(path, "dollars per hour", shown_cell(said)) from None
+        why = "" if sign is None else sign.why_not(said)
+        raise RuleViolation(path, "dollars per hour", f"{shown_cell(said)}{why}") from None
