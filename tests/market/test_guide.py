@@ -501,6 +501,20 @@ class TestReserved:
         with pytest.raises(RuleViolation, match="an amount above zero"):
             c.Prepay(by=ANN, contract=poor, amount=Money(0))
 
+    def test_a_balance_that_is_too_little_is_shown_as_less_than_what_was_asked(self) -> None:
+        """After three seconds $999.9991666… are left: rounded as usual, what was asked for."""
+        w = world(1)
+        instance = w.rent(1)
+        w.do(c.Tick(), 3)
+        told = "999.999166667"
+        assert str(w.balance()) == told
+        with pytest.raises(InsufficientCredit) as caught:
+            w.do(c.Prepay(by=ANN, contract=instance, amount=Money(told)))
+        assert (caught.value.need, caught.value.got) == (
+            f"a balance of at least ${told}",
+            "$999.999166666",
+        )
+
     def test_whether_a_machine_is_verified_counts_when_it_is_prepaid(self) -> None:
         """Guide: "Unverified machines have no reserved price", while they are unverified."""
         w = world(1)
