@@ -117,7 +117,6 @@ class TestRenting:
         assert caught.value.need == f"what the promise costs now, {told} $/hour"
         assert w.rent(1, target=TARGET, sla_fee=PerHour(told))
 
-
     @pytest.mark.parametrize(
         ("listed", "rented", "place"),
         [

@@ -318,9 +318,9 @@ def _why_not(cls: type) -> str | None:
     return None
 
 
-def definition_key(cls: type, *, tagged: bool) -> str:
-    """Return what a JSON Schema calls a class: its name, and whether its ``"type"`` is there."""
-    return f"{name_of(cls)}.tagged" if tagged else name_of(cls)
+def _definition_key(cls: type, form: str) -> str:
+    """Return what a JSON Schema calls a class: its name, and what of it is described."""
+    return f"{name_of(cls)}.{form}" if form else name_of(cls)
 
 
 def named(definitions: Definitions) -> dict[str, Any]:
@@ -330,8 +330,8 @@ def named(definitions: Definitions) -> dict[str, Any]:
         RuleViolation: Two classes have the same name.
     """
     found: dict[str, Any] = {}
-    for (cls, tagged), body in definitions.items():
-        key = definition_key(cls, tagged=tagged)
+    for (cls, form), body in definitions.items():
+        key = _definition_key(cls, form)
         if key in found:
             need = "classes with different names"
             raise RuleViolation("kinds", need, f"two called {name_of(cls)}")
@@ -437,7 +437,7 @@ def _class_codec(cls: type) -> Codec:
         return fast(value, cls)
 
     def schema(definitions: Definitions) -> dict[str, Any]:
-        return _defined(cls, definitions, tagged=False)
+        return _defined(cls, definitions)
 
     return Codec(write, read, lambda *found: _explain(cls, *found), schema)
 
@@ -527,32 +527,71 @@ def _placed(fault: RuleViolation, path: str, value: object, sent: object) -> Rul
     return type(fault)(f"{path}.{within(fault)}".rstrip("."), fault.need, got)
 
 
-def _defined(cls: type, definitions: Definitions, *, tagged: bool) -> dict[str, Any]:
-    """Return a reference to the schema of a class, which the definitions have from now on."""
-    if (cls, tagged) not in definitions:
-        definitions[cls, tagged] = {}  # a class may have a field of its own class
-        columns = _columns(cls)
-        tag = {"type": {"const": name_of(cls)}} if tagged else {}
-        definitions[cls, tagged] = {
-            "type": "object",
-            "properties": tag | {c.key: c.codec.schema(definitions) for c in columns},
-            "required": [*tag, *(c.key for c in columns if c.required)],
-            "additionalProperties": False,
-        }
+def _defined(
+    cls: type, definitions: Definitions, form: str = "", **before: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a reference to the schema of a class, which the definitions have from now on.
+
+    Args:
+        cls: The class.
+        definitions: What there is by now.
+        form: What of it this is, of several that definitions may have.
+        before: What stands before its fields.
+    """
+    if (cls, form) not in definitions:
+        definitions[cls, form] = {}  # a class may have a field of its own class
+        definitions[cls, form] = _object_of(cls, definitions, before)
     from urllib.parse import quote
 
-    return {"$ref": f"#/$defs/{quote(definition_key(cls, tagged=tagged))}"}
+    return {"$ref": f"#/$defs/{quote(_definition_key(cls, form))}"}
 
 
-def by_type(branches: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def _object_of(
+    cls: type, definitions: Definitions, before: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the schema of the objects of a class, with what stands before its fields."""
+    columns = _columns(cls)
+    return {
+        "type": "object",
+        "properties": {**before, **{c.key: c.codec.schema(definitions) for c in columns}},
+        "required": [*before, *(c.key for c in columns if c.required)],
+        "additionalProperties": False,
+    }
+
+
+def documents_of(
+    classes: tuple[type, ...], schema: str, definitions: Definitions
+) -> dict[str, Any]:
+    """Return the schema of the documents of one of several classes.
+
+    A document is the tagged class with the schema's name before it: described once more, since a
+    reference cannot add a property to what allows no others.
+    """
+    if len(classes) == 1:
+        return _object_of(classes[0], definitions, _heads(classes[0], schema))
+    branches = {
+        name_of(cls): _defined(cls, definitions, "document", **_heads(cls, schema))
+        for cls in classes
+    }
+    return _by_type(branches, definitions)
+
+
+def _heads(cls: type, schema: str) -> dict[str, dict[str, Any]]:
+    """Return what a document says before the fields."""
+    return {"schema": {"const": schema}, "type": {"const": name_of(cls)}}
+
+
+def _by_type(branches: Mapping[str, dict[str, Any]], definitions: Definitions) -> dict[str, Any]:
     """Return the schema of one of several objects, each by the name that stands under its type.
 
     A validator that has seen which is meant tells what is wrong with that one: of a bare ``oneOf``
-    it can only say that it is none.
+    it can only say that it is none. Generators of code read ``oneOf`` alone.
     """
     if len(branches) == 1:
         [only] = branches.values()
         return only
+    if definitions.one_of:
+        return {"oneOf": [*branches.values()]}
     return {
         "type": "object",
         "properties": {"type": {"enum": [*branches]}},
@@ -608,9 +647,11 @@ def tagged_codec(classes: tuple[type, ...], path: str) -> Codec:
         return codecs[name].explain(rest, path, faults)
 
     def schema(definitions: Definitions) -> dict[str, Any]:
-        return by_type(
-            {name: _defined(cls, definitions, tagged=True) for name, cls in known.items()}
-        )
+        branches = {
+            name: _defined(cls, definitions, "tagged", type={"const": name})
+            for name, cls in known.items()
+        }
+        return _by_type(branches, definitions)
 
     return Codec(write, read, explain, schema)
 

@@ -47,8 +47,6 @@ Write = Callable[[Any], Any]
 """Makes JSON of a value."""
 Read = Callable[[Any, Any], Any]
 """Makes a value of JSON; the second argument is its type, which cattrs passes."""
-Definitions = dict[tuple[type, bool], Any]
-"""The JSON Schemas of classes, each with and without its name under ``"type"``."""
 Explain = Callable[[Any, str, list[RuleViolation]], Any]
 """Makes a value of JSON at a path; adds every fault of it to the list."""
 
@@ -73,6 +71,18 @@ _INSTANT: Final = re.compile(
 )
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,40})?", re.ASCII)
 _PRICE: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,12})?", re.ASCII)
+
+
+class Definitions(dict[tuple[type, str], Any]):
+    """The JSON Schemas of classes by what there is of them: a part, tagged, or a whole document.
+
+    Attributes:
+        one_of: Whether one of several classes is a ``oneOf``, which generators of code read.
+    """
+
+    def __init__(self, *, one_of: bool = False) -> None:
+        super().__init__()
+        self.one_of: bool = one_of
 
 
 @frozen
@@ -373,7 +383,7 @@ def _mixed(kinds: tuple[type, ...], path: str) -> Codec:
         {"type": "string", "pattern": f"^{_PRICE.pattern} {unit.replace('$', chr(92) + '$')}$"}
         for unit in rates
     ]
-    patterns += [codec.schema({}) for codec in others.values()]
+    patterns += [codec.schema(Definitions()) for codec in others.values()]
     return _scalar(write, read, anyOf=patterns)
 
 
