@@ -22,6 +22,8 @@ MAX_ID: Final = 2**63 - 1
 _WHOLE_SECOND: Final = "a whole second (or use floor_second)"
 MAX_GPUS: Final = 4_096
 """GPUs of the largest machine taken."""
+MANY_FAULTS: Final = 100
+"""With so many, a document is read no further: whatever its length, its refusal takes no time."""
 MAX_DEPTH: Final = 64
 """Deepest nesting of a JSON document; an object in no other is one level deep."""
 MAX_DIGITS: Final = 300

@@ -251,18 +251,21 @@ class InvalidDocument(NumgeniusError, ValueError):
     Attributes:
         source: The name of the document.
         faults: Every fault found, in the order of the document.
+        more: Whether it was read no further than these, so that it may have others.
     """
 
     code: ClassVar[str] = "invalid_document"
 
-    def __init__(self, source: str, faults: Iterable[RuleViolation]) -> None:
+    def __init__(self, source: str, faults: Iterable[RuleViolation], more: bool = False) -> None:
         self.source = source
         self.faults: tuple[RuleViolation, ...] = tuple(faults)
-        super().__init__(source, self.faults)
+        self.more = more
+        super().__init__(source, self.faults, more)
 
     def __str__(self) -> str:
         count = len(self.faults)
-        head = f"{one_line(self.source)}: {count} fault{'' if count == 1 else 's'}"
+        first = "the first " if self.more else ""
+        head = f"{one_line(self.source)}: {first}{count} fault{'' if count == 1 else 's'}"
         # A market with one field misspelt has a fault a record; twenty show what is the matter.
         shown_faults = [f"  {fault}" for fault in self.faults[:20]]
         rest = [f"  … and {count - 20} more"] if count > 20 else []

@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from functools import cache
 from inspect import isabstract
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from types import NoneType, UnionType
-from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from attrs import NOTHING, Attribute, Converter, fields, frozen, has
 from cattrs import Converter as CattrsConverter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from numgenius_core._checks import BOUNDS
+from numgenius_core._checks import BOUNDS, MANY_FAULTS
 from numgenius_core.documents._scalars import (
     Codec,
     Definitions,
@@ -49,8 +49,7 @@ _FIXED: Final[Mapping[Any, str]] = {
 }
 """What a series is in documents, by what somebody may write for it."""
 _LOCAL: Final = "no other process can import a class of a function: define it in its module itself"
-_MANY_FAULTS: Final = 100
-"""With so many in a document, what else is wrong with an object is not looked for."""
+T = TypeVar("T")
 _CONVERTER: Final = CattrsConverter(detailed_validation=False)
 
 
@@ -132,6 +131,11 @@ def _optional(codec: Codec) -> Codec:
 # -- series ------------------------------------------------------------------------------------
 
 
+def _while_few(faults: Sized, items: Iterable[T]) -> Iterator[T]:
+    """Return items for as long as what was found before each has not too many faults."""
+    return takewhile(lambda _: len(faults) < MANY_FAULTS, items)
+
+
 def _list(value: Any, need: str = "a JSON list", path: str = "") -> list[Any]:
     if type(value) is not list:
         raise WrongType(path, need, as_json(value))
@@ -161,7 +165,8 @@ def _series(codec: Codec, kind: type) -> Codec:
             faults.append(WrongType(path, "a JSON list", as_json(value)))
             return None
         before = len(faults)  # faults of other fields are in the list already
-        items = [codec.explain(item, f"{path}[{i}]", faults) for i, item in enumerate(value)]
+        some = _while_few(faults, enumerate(value))
+        items = [codec.explain(item, f"{path}[{i}]", faults) for i, item in some]
         if len(faults) > before:
             return None
         if len(kind(items)) < len(items):
@@ -243,7 +248,7 @@ def _mapping(arguments: tuple[Any, ...], path: str) -> Codec:
             keys.explain(key_of(name), f"{path}[{shown(name)}]", faults): codec.explain(
                 item, f"{path}[{shown(name)}]", faults
             )
-            for name, item in value.items()
+            for name, item in _while_few(faults, value.items())
         }
 
     def schema(definitions: Definitions) -> dict[str, Any]:
@@ -450,11 +455,14 @@ def _explain(cls: type, value: Any, path: str, faults: list[RuleViolation]) -> A
     columns = _columns(cls)
     # Unknown keys first: a misspelt field is also a missing one, and reads so in this order.
     need = f"fields of {cls.__name__} only"
-    unknown = [key for key in value if key not in {column.key for column in columns}]
+    names = {column.key for column in columns}
+    unknown = list(islice((key for key in value if key not in names), MANY_FAULTS))
     faults += [RuleViolation(path, need, as_json(key)) for key in unknown]
     found: dict[str, Any] = {}
     wrong: dict[str, list[RuleViolation]] = {}
     for column in columns:
+        if len(faults) + sum(map(len, wrong.values())) >= MANY_FAULTS:
+            break
         told: list[RuleViolation] = []
         kept = _explain_field(column, value, path, told)
         if told:
@@ -464,7 +472,7 @@ def _explain(cls: type, value: Any, path: str, faults: list[RuleViolation]) -> A
     # What is right as far as its type goes the class may refuse, and it names its fields from where
     # it stands: the path of the document replaces its first word.
     made, refused = (None, []) if unknown or wrong else _made(cls, found)
-    if (unknown or wrong or refused) and len(faults) < _MANY_FAULTS:
+    if (unknown or wrong or refused) and len(faults) < MANY_FAULTS:
         refused = faults_of(cls, found, wrong) or refused
     sent = {column.name: value.get(column.key, NOTHING) for column in columns}
     for each in refused:

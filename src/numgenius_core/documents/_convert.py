@@ -22,7 +22,7 @@ from typing import Any, Final, TypeVar, Union, get_args, get_origin, overload
 from attrs import NOTHING, has
 from cattrs import ForbiddenExtraKeysError
 
-from numgenius_core._checks import as_tuple
+from numgenius_core._checks import MANY_FAULTS, as_tuple
 from numgenius_core._json import MAX_BYTES, parse_json
 from numgenius_core.billing.history import History
 from numgenius_core.billing.statements import Statement
@@ -172,7 +172,7 @@ def _structured(codec: Codec, kind: Any, data: object, source: str, *, tagged: b
     finally:
         READING.reset(before)
     if faults:
-        raise InvalidDocument(source, faults)
+        raise InvalidDocument(source, faults[:MANY_FAULTS], more=len(faults) >= MANY_FAULTS)
     return value  # pragma: no cover - what is read fast and what is read slowly agree
 
 

@@ -21,12 +21,21 @@ from datetime import datetime, timedelta
 from enum import Enum
 from fractions import Fraction
 from functools import cache, lru_cache, partial
+from itertools import islice
 from math import gcd
 from typing import Any, Final
 
 from attrs import NOTHING, frozen
 
-from numgenius_core._checks import BOUNDS, MAX_DEPTH, MAX_GPUS, check_id, number_need, plain_json
+from numgenius_core._checks import (
+    BOUNDS,
+    MANY_FAULTS,
+    MAX_DEPTH,
+    MAX_GPUS,
+    check_id,
+    number_need,
+    plain_json,
+)
 from numgenius_core._numbers import (
     LONGEST_SHARE,
     PICO,
@@ -404,7 +413,7 @@ def any_object() -> Codec:
         return plain_json(value)
 
     def explain(value: Any, path: str, faults: list[RuleViolation]) -> Any:
-        found = list(_object_faults(value, path, 1))
+        found = list(islice(_object_faults(value, path, 1), MANY_FAULTS))
         faults += found
         return None if found else plain_json(value)
 

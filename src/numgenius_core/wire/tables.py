@@ -18,7 +18,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from numgenius_core._checks import check_kind, is_series
+from numgenius_core._checks import MANY_FAULTS, check_kind, is_series
 from numgenius_core._json import file_name
 from numgenius_core._json.packings import Source, name_of, text_of
 from numgenius_core._json.tables import Table, require, table_of
@@ -282,6 +282,8 @@ def price_changes(
     found: defaultdict[str, dict[datetime, _Change]] = defaultdict(dict)
     faults: list[RuleViolation] = []
     for place, row in rows:
+        if len(faults) >= MANY_FAULTS:
+            raise InvalidDocument(name, faults, more=True)
         try:
             at = _time(row.get(when), f"{place}, {when}", naive)
             rate = _price(row.get(what), f"{place}, {what}", sign)
