@@ -34,6 +34,7 @@ from numgenius_core.documents._scalars import (
     as_json,
     as_sent,
     object_fault,
+    parts_codec,
     scalar_codec,
     whole_codec,
 )
@@ -348,8 +349,8 @@ def named(definitions: Definitions) -> dict[str, Any]:
 class _Column:
     """A field of a class as a document has it, under a key that is its name as a rule.
 
-    One that got another name keeps the key of documents before: ``stored_as`` in its metadata. Its
-    checks look at its value by itself.
+    Its metadata says otherwise: ``stored_as`` is the key, and ``is_share`` says that whole parts
+    of 10⁻⁹ are a share there, as text. Its checks look at its value by itself.
     """
 
     key: str
@@ -372,26 +373,31 @@ def _columns(cls: type) -> tuple[_Column, ...]:
         path = f"{cls.__name__}.{attribute.name}"
         if attribute.name in {"schema", "type"} or attribute.name != attribute.alias:
             raise WrongType(path, "a public field not called schema or type", attribute.name)
-        codec = _codec_of_field(hints.get(attribute.name), path, told.get(attribute.name))
+        check = told.get(attribute.name)
+        codec = _codec_of_field(hints.get(attribute.name), path, attribute, check)
         key = attribute.metadata.get("stored_as", attribute.name)
-        checks = tuple(_checks_of(attribute, told.get(attribute.name)))
+        checks = tuple(_checks_of(attribute, check))
         required = attribute.default is NOTHING
         columns.append(_Column(key, attribute.name, codec, required, checks))
     return tuple(columns)
 
 
-def _codec_of_field(hint: Any, path: str, told: tuple[str, Any] | None) -> Codec:
-    """Return the codec of a field: of a number between bounds, if its check is known to have some.
+def _codec_of_field(hint: Any, path: str, attribute: Attribute[Any], told: Any) -> Codec:
+    """Return the codec of a field: of parts of a share, of a number between bounds, or of its type.
 
     Args:
         hint: Its type.
         path: What messages call it.
+        attribute: The field.
         told: What its check calls it, and the check, if its class tells it.
     """
     bounds = None if told is None else BOUNDS.get(told[1])
-    if bounds is None:
+    if attribute.metadata.get("is_share"):
+        codec = parts_codec()
+    elif bounds is not None:
+        codec = whole_codec(*bounds)
+    else:
         return codec_of(hint, path)
-    codec = whole_codec(*bounds)
     return _optional(codec) if NoneType in get_args(hint) else codec
 
 

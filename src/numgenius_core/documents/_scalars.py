@@ -43,6 +43,7 @@ from numgenius_core._numbers import (
     as_fraction_of_ten,
     whole_seconds,
 )
+from numgenius_core._terms import PARTS
 from numgenius_core.errors import RuleViolation, WrongType, cut, shown
 from numgenius_core.ids import ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.intervals import parse_instant
@@ -79,6 +80,8 @@ _INSTANT: Final = re.compile(
     re.ASCII,
 )
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,40})?", re.ASCII)
+_PARTS_PLACES: Final = 9
+_PARTS: Final = re.compile(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?", re.ASCII)
 _PRICE: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,12})?", re.ASCII)
 
 
@@ -248,6 +251,31 @@ def _share(value: Any, _: Any = None) -> Fraction:
         return Fraction(int(match[1]), int(match[2]))
     number, places = _digits(value, _DECIMAL, need, "plus")
     return Fraction(number, 10**places)
+
+
+@lru_cache(maxsize=16_384)
+def _write_parts(parts: int) -> str:
+    if type(parts) is not int or not 0 <= parts <= PARTS:
+        raise RuleViolation("", f"whole parts of a share, 0 to {PARTS:,}", shown(parts))
+    return _decimal(parts, _PARTS_PLACES)
+
+
+@lru_cache(maxsize=16_384, typed=True)
+def _parts(value: Any, _: Any = None) -> int:
+    need = f"a share as text, from 0 to 1, at most {_PARTS_PLACES} decimals"
+    if not isinstance(value, str):
+        raise WrongType("", need, shown(value))
+    if _PARTS.fullmatch(value) is None:
+        raise RuleViolation("", need, shown(value))
+    whole, part = (value + ".").split(".")[:2]
+    return int(whole) * PARTS + int(part.ljust(_PARTS_PLACES, "0"))
+
+
+@cache
+def parts_codec() -> Codec:
+    """Return the codec of a share that is kept in whole parts of 10⁻⁹: it is text like others."""
+    pattern = f"^({_PARTS.pattern})$"
+    return _scalar(_write_parts, _parts, type="string", pattern=pattern)
 
 
 def _write_money(value: Money) -> str:
