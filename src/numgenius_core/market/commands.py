@@ -189,7 +189,10 @@ class WithdrawMaintenance(Order):
 
 @frozen(kw_only=True)
 class RemoveMachine(Order):
-    """Take an unlisted machine without clients' instances out; the host's own go with it."""
+    """Take an unlisted machine out on which no client has an instance or a volume.
+
+    The host's own go with it.
+    """
 
     by: AccountId
     machine: MachineId
