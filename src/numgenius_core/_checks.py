@@ -51,6 +51,8 @@ def keep_id(holder: object, name: str, path: str) -> None:
 
 BOUNDS: Final[dict[Any, tuple[int, int]]] = {check_id: (0, MAX_ID)}
 """From where to where the whole numbers go that a check takes: what a document's schema says."""
+MOST_DOLLARS: Final[dict[Any, int]] = {}
+"""The largest amount that a check takes, where it is less than what documents hold."""
 
 
 def check_text(value: object, path: str, longest: int = 200, *, empty: bool = False) -> None:

@@ -1069,6 +1069,26 @@ class TestTheSchema:
                     with pytest.raises(RuleViolation):
                         check(bound + beyond, path)
 
+    @pytest.mark.parametrize(
+        "cls",
+        [
+            cls
+            for cls in get_args(do.Command)
+            if any(each.type in {Money, "Money"} and each.name == "amount" for each in fields(cls))
+        ],
+    )
+    @pytest.mark.parametrize("amount", ["9" * 13, "9" * 20, "9" * 30, "1/7", "ten", "1e3", 5, None])
+    def test_the_bound_that_a_refusal_names_is_the_one_that_holds(
+        self, cls: Any, amount: Any
+    ) -> None:
+        names = [name for name, *_ in cls._checks]
+        [fault] = [
+            fault
+            for fault in faults(cls, dict.fromkeys(names, None) | {"amount": amount})
+            if fault[0] == "document.amount"
+        ]
+        assert f"{MAX_MONEY:,}, exact to a tick" in fault[1]
+
     @pytest.mark.parametrize("cls", get_args(do.Command))
     def test_what_is_wrong_is_told_of_the_command_that_is_meant(self, cls: Any) -> None:
         """Not of all that it is none of."""

@@ -24,7 +24,7 @@ from attrs import NOTHING, Attribute, Converter, fields, frozen, has
 from cattrs import Converter as CattrsConverter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from numgenius_core._checks import BOUNDS, MANY_FAULTS
+from numgenius_core._checks import BOUNDS, MANY_FAULTS, MOST_DOLLARS
 from numgenius_core.documents._scalars import (
     Codec,
     Definitions,
@@ -33,6 +33,7 @@ from numgenius_core.documents._scalars import (
     any_object,
     as_json,
     as_sent,
+    money_codec,
     object_fault,
     parts_codec,
     scalar_codec,
@@ -383,7 +384,7 @@ def _columns(cls: type) -> tuple[_Column, ...]:
 
 
 def _codec_of_field(hint: Any, path: str, attribute: Attribute[Any], told: Any) -> Codec:
-    """Return the codec of a field: of parts of a share, of a number between bounds, or of its type.
+    """Return the codec of a field: of parts of a share, of what has bounds, or of its type.
 
     Args:
         hint: Its type.
@@ -391,11 +392,14 @@ def _codec_of_field(hint: Any, path: str, attribute: Attribute[Any], told: Any) 
         attribute: The field.
         told: What its check calls it, and the check, if its class tells it.
     """
-    bounds = None if told is None else BOUNDS.get(told[1])
+    check = None if told is None else told[1]
+    bounds = BOUNDS.get(check)
     if attribute.metadata.get("is_share"):
         codec = parts_codec()
     elif bounds is not None:
         codec = whole_codec(*bounds)
+    elif check in MOST_DOLLARS:
+        codec = money_codec(MOST_DOLLARS[check])
     else:
         return codec_of(hint, path)
     return _optional(codec) if NoneType in get_args(hint) else codec

@@ -291,8 +291,8 @@ def _write_money(value: Money) -> str:
     return f"{ticks // common}/{TICKS_PER_DOLLAR // common}"
 
 
-def _money(value: Any, _: Any = None) -> Money:
-    need = f"dollars as text up to {_MAX_DOLLARS:,}, exact to a tick"
+def _money(value: Any, _: Any = None, most: int = _MAX_DOLLARS) -> Money:
+    need = f"dollars as text up to {most:,}, exact to a tick"
     if value == "0":  # most amounts of an instance that is over
         return ZERO
     if not isinstance(value, str):
@@ -302,9 +302,17 @@ def _money(value: Any, _: Any = None) -> Money:
     else:
         number, places = _digits(value, _DECIMAL, need, "plus")
         ticks, rest = divmod(number * TICKS_PER_DOLLAR, 10**places)
-    if rest or abs(ticks) > _MAX_TICKS:
+    if rest or abs(ticks) > most * TICKS_PER_DOLLAR:
         raise RuleViolation("", need, shown(value))
     return Money.from_ticks(ticks)
+
+
+@cache
+def money_codec(most: int = _MAX_DOLLARS) -> Codec:
+    """Return the codec of amounts up to so many dollars."""
+    read = _money if most == _MAX_DOLLARS else partial(_money, most=most)
+    pattern = f"^({_DECIMAL.pattern}|{_RATIO.pattern})$"
+    return _scalar(_write_money, read, type="string", pattern=pattern, description="Dollars")
 
 
 @lru_cache(maxsize=16_384)
@@ -490,13 +498,7 @@ _SCALARS: Final[Mapping[object, Codec]] = {
     Fraction: _scalar(
         _write_share, _share, type="string", pattern=f"^({_DECIMAL.pattern}|{_RATIO.pattern})$"
     ),
-    Money: _scalar(
-        _write_money,
-        _money,
-        type="string",
-        pattern=f"^({_DECIMAL.pattern}|{_RATIO.pattern})$",
-        description="Dollars",
-    ),
+    Money: money_codec(),
     datetime: _scalar(
         _write_instant,
         _instant,
