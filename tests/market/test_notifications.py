@@ -17,15 +17,7 @@ from numgenius_core.ids import MachineId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode, Verification
 from numgenius_core.maintenance import MaintenanceWindow
-from numgenius_core.market import (
-    Market,
-    commands as c,
-    events as e,
-    execute,
-    find_event,
-    replay,
-    views,
-)
+from numgenius_core.market import Market, commands as c, events as e, execute, find_event, views
 from numgenius_core.market._concerns import CONCERNS
 from numgenius_core.market.logs import Entry
 from numgenius_core.money import Money
@@ -248,29 +240,6 @@ class TestWhoIsTold:
         w.told.clear()
         w.do(c.ReportOffline(machine=M1))
         assert [each.recipient for each in w.told] == [ANN, BOB, HOST]
-
-    def test_who_rents_after_it_was_announced_with_the_rental(self) -> None:
-        w = Told()
-        w.do(c.AddCredit(account=ANN, amount=Money(500)))
-        w.add(4)
-        w.list(prices())
-        over, running, ahead = (window(n * DAY) for n in (1, 2, 3))
-        for each in (over, running, ahead):
-            w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=each))
-        w.do(c.Tick(), 2 * DAY + 60)
-        w.told.clear()
-        number = w.rent(2, load=False)
-        assert [(n.recipient, n.kind, n.at) for n in w.told] == [
-            (HOST, "contract created", w.now),
-            (ANN, "maintenance scheduled", w.now),
-            (ANN, "maintenance scheduled", w.now),
-        ]
-        facts = [n.facts for n in w.told[1:]]
-        assert [each["contract"] for each in facts] == [number, number]
-        assert [each["window"]["period"]["start"] for each in facts] == [
-            f"{each.period.start:%Y-%m-%dT%H:%M:%SZ}" for each in (running, ahead)
-        ]
-        assert replay(w.events) == w.market
 
     def test_a_pause_with_its_reason(self) -> None:
         w = Told()

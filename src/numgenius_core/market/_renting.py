@@ -12,8 +12,7 @@ must. A new bid is checked against the floor of the moment; only a floor that it
 binds later ones. Changing a bid to the price it has changes nothing. An expired instance can only
 be destroyed, labelled and billed for traffic. A prepayment fits before its contract's end, as if
 the instance ran until then. The fee of a promise is what its client was told if it is that exactly,
-or rounded to the nano-dollar, as quotes and frames tell it. Who rents where maintenance was
-announced before is told of it with the rental.
+or rounded to the nano-dollar, as quotes and frames tell it.
 """
 
 from __future__ import annotations
@@ -40,7 +39,6 @@ from numgenius_core.errors import (
 from numgenius_core.ids import AccountId, ContractId, OfferId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Listing, Mode, Verification
-from numgenius_core.maintenance.schedule import notices
 from numgenius_core.market import commands as c, events as e
 from numgenius_core.market._builder import Builder
 from numgenius_core.market._clock import destroy_instance
@@ -128,10 +126,6 @@ def rent(decision: Decision, command: c.Rent) -> None:
     decision.take(created)
     decision.rerun(machine.id)
     decision.may_wait(contract.id)
-    for window in machine.schedule.windows:
-        if window.period.end > decision.at:
-            [notice] = notices(machine.id, window, [contract])
-            decision.emit(e.ClientNotified, notice=notice)
 
 
 def _check_told_fee(told: PerHour | None, fee: PerHour) -> None:

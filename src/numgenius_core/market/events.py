@@ -263,7 +263,7 @@ class MaintenanceScheduled(Message):
 
 @frozen(kw_only=True)
 class ClientNotified(Message):
-    """A client with an instance on the machine, or who rented one, was told of the maintenance."""
+    """A client with an instance on the machine was told of the maintenance."""
 
     at: datetime
     notice: Notice
