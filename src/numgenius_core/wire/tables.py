@@ -265,11 +265,7 @@ def price_changes(
             all of them together.
         RuleViolation: ``naive`` is no word of its.
     """
-    if naive not in ("refuse", "utc"):
-        raise RuleViolation("naive", "'refuse' or 'utc'", shown(naive))
-    for path, word in (("time", time), ("price", price)):
-        if word is not None:
-            check_kind(word, str, path)
+    _check_words(naive, time, price)
     name = name_of(source)
     rows, there, sign = _history(text_of(source, name), name, time, price, header)
     when = _column(there, time, _TIMES, "the time", name)
@@ -300,6 +296,14 @@ def price_changes(
     if not found:
         raise ParseError(name, _HISTORY, "no row")
     return {key: _by_second(series) for key, series in found.items()}
+
+
+def _check_words(naive: Naive, time: str | None, price: str | None) -> None:
+    if naive not in ("refuse", "utc"):
+        raise RuleViolation("naive", "'refuse' or 'utc'", shown(naive))
+    for path, word in (("time", time), ("price", price)):
+        if word is not None:
+            check_kind(word, str, path)
 
 
 def _by_second(series: Mapping[datetime, _Change]) -> tuple[tuple[datetime, PerHour], ...]:
