@@ -12,6 +12,7 @@ import pytest
 
 from numgenius_core import errors
 from numgenius_core.errors import (
+    Conflict,
     FloorAbovePrice,
     IllegalMove,
     InvalidDocument,
@@ -30,6 +31,8 @@ ALL = [
     WrongType("money", "dollars", "0.1"),
     ParseError("query", "a field", "'gpuname'"),
     IllegalMove("expired", "start", ("destroy",)),
+    Conflict(3, 5),
+    Conflict(5, 5, "order 7"),
     InvalidDocument("offers.json", [FAULT, WrongType("[0].id", "a whole number", "'x'")]),
     MissingExtra("a table in colour", "rich"),
 ]

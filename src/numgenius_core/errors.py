@@ -227,21 +227,25 @@ class IllegalMove(NumgeniusError, RuntimeError):
 
 
 class Conflict(NumgeniusError, RuntimeError):
-    """Events that were decided without having seen all events of their log.
+    """Something that was decided without having seen all that its log has.
 
     Attributes:
         expected: How many events the log was expected to have.
         found: How many it has.
+        command_id: The command id that it has already, if that is what was not seen.
     """
 
     code: ClassVar[str] = "conflict"
 
-    def __init__(self, expected: int, found: int) -> None:
-        super().__init__(expected, found)
+    def __init__(self, expected: int, found: int, command_id: str | None = None) -> None:
+        super().__init__(expected, found, *(() if command_id is None else (command_id,)))
         self.expected = expected
         self.found = found
+        self.command_id = command_id
 
     def __str__(self) -> str:
+        if self.command_id is not None:
+            return f"the log has an entry of the command id {shown(self.command_id)} already"
         return f"the log has {self.found:,} events, not the {self.expected:,} that were expected"
 
 

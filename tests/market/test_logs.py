@@ -229,6 +229,137 @@ class Undone(MemoryLog):
         super().append(expected, [*self.left, *entries])
 
 
+class Again(MemoryLog):
+    """Takes an id again that is there already, and keeps its first answer."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        try:
+            super().append(expected, entries)
+        except Conflict as conflict:
+            if conflict.command_id is None:
+                raise
+            key = conflict.command_id
+            super().append(
+                expected,
+                [evolve(e, command_id=None) if e.command_id == key else e for e in entries],
+            )
+
+
+class AgainIfEmpty(Again):
+    """Does so where nothing has happened: no number of an event is taken twice then."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        if any(entry.all for entry in entries):
+            MemoryLog.append(self, expected, entries)
+        else:
+            super().append(expected, entries)
+
+
+class Keyed(MemoryLog):
+    """Refuses an id that is there already as its database does."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        try:
+            super().append(expected, entries)
+        except Conflict as conflict:
+            if conflict.command_id is None:
+                raise
+            raise OSError("UNIQUE constraint failed") from None
+
+
+class Misnaming(MemoryLog):
+    """Says of an id that is there already that there are fewer events."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        try:
+            super().append(expected, entries)
+        except Conflict as conflict:
+            found = conflict.found - (conflict.command_id is not None)
+            raise Conflict(conflict.expected, found, conflict.command_id) from None
+
+
+class Answering(MemoryLog):
+    """Refuses an id that is there already, and gives its other answer from then on."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        try:
+            super().append(expected, entries)
+        except Conflict as conflict:
+            if (key := conflict.command_id) is not None:
+                self._replies[key] = Reply((), entries[-1].text)
+            raise
+
+
+class DueOnce(MemoryLog):
+    """Keeps what had come due before the first entry of an append, and no other."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        super().append(expected, [*entries[:1], *(evolve(each, due=()) for each in entries[1:])])
+
+
+class Gapped(MemoryLog):
+    """Gives numbers away that what it refuses does not use: its last one is no count."""
+
+    used = 0
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        try:
+            super().append(expected, entries)
+        except Conflict:
+            raise
+        except Exception:
+            self.used += 1
+            raise
+
+    @property
+    def version(self) -> int:
+        return super().version + self.used
+
+
+class GappedByConflicts(MemoryLog):
+    """Does so with what is in conflict."""
+
+    used = 0
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        try:
+            super().append(expected, entries)
+        except Conflict:
+            self.used = 1
+            raise
+
+    @property
+    def version(self) -> int:
+        return super().version + self.used
+
+
+class Capped(MemoryLog):
+    """Counts as far as a page goes."""
+
+    @property
+    def version(self) -> int:
+        return min(super().version, 10_000)
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        super().append(len(self._events) if expected == 10_000 else expected, entries)
+
+
+class Cached(MemoryLog):
+    """Counts when it is opened, and then what it appends itself."""
+
+    def __init__(self, shared: MemoryLog) -> None:
+        vars(self).update(vars(shared))
+        self.count = len(self._events)
+
+    @property
+    def version(self) -> int:
+        return self.count
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        super().append(expected, entries)
+        self.count = len(self._events)
+
+
 class Raising(MemoryLog):
     """Has no room."""
 
@@ -474,12 +605,30 @@ class TestEveryLog:
             (WidelyPaged, "it reads to the end", "of the 10,001 events after 0 it reads 10,000"),
             (Skipping, "it reads to the end", "of the 10,001 events after 0 it reads 9,991"),
             (Raising, "it keeps the order", "raised OSError: no space left"),
+            (Again, "an id is taken once", "an id .* without events, is taken again"),
+            (AgainIfEmpty, "an id is taken once", "an id .* without events, is taken again"),
+            (Keyed, "an id is taken once", "without events, is refused by OSError"),
+            (Misnaming, "an id is taken once", "names other numbers of events"),
+            (Answering, "an id is taken once", "is refused, and something of it is kept"),
+            (DueOnce, "it keeps the order", "its version is 3 after 4 events"),
+            (Gapped, "all of it or nothing", "its version is 2 after 1 events"),
+            (GappedByConflicts, "it refuses who is behind", "its version is 2 after 1 events"),
+            (Capped, "it reads to the end", "its version is 10,000 after 10,001 events"),
         ],
     )
     def test_a_wrong_one_is_caught(self, wrong: type[MemoryLog], law: str, fault: str) -> None:
         with pytest.raises(LawBroken, match=fault) as caught:
             check_log(lambda: opener(wrong))
         assert (caught.value.rule, caught.value.law) == ("log", law)
+
+    def test_so_is_one_that_does_not_count_what_others_append(self) -> None:
+        def fresh() -> Opens:
+            shared = MemoryLog()
+            return lambda: Cached(shared)
+
+        with pytest.raises(LawBroken, match="its version is 0 after 4 events") as caught:
+            check_log(fresh)
+        assert caught.value.law == "it keeps the order"
 
     @pytest.mark.parametrize(
         "how",
@@ -791,6 +940,51 @@ class TestConflicts:
         late = Slow(0)
         Writer(late).execute_all(taken(), at=lambda: clock[-1])
         assert [event.at for event in late.read()] == [second(5)] * 2
+
+
+class TestAnIdThatTwoAreAskedAtOnce:
+    """A command id "makes a request that is repeated give its first answer": to both of them."""
+
+    nothing: ClassVar[Sequence[c.Command]] = [c.Tick()]
+    payment: ClassVar[Sequence[c.Command]] = [c.AddCredit(account=ANN, amount=Money(1))]
+
+    @pytest.mark.parametrize("commands", [nothing, payment], ids=["no event", "an event"])
+    def test_both_are_told_what_was_told_first(self, commands: Sequence[c.Command]) -> None:
+        log, told = MemoryLog(), list[Any]()
+        one, two = Writer(log), Writer(log)
+
+        def faster(_: Market, __: Sequence[Event]) -> str:
+            """Let another writer be asked when this one has looked for the id already."""
+            if not told:
+                told.extend(two.execute_all([wanted("second")], at=START))
+            return "first"
+
+        def wanted(text: str, tell: Any = None) -> Transaction:
+            return Transaction(
+                commands=commands, command_id="ann 7", tell=tell or (lambda *_: text)
+            )
+
+        more = Transaction(commands=self.payment, command_id="ben 8")
+        first, other = one.execute_all([wanted("first", faster), more], at=START)
+        assert isinstance(first, Reply)
+        assert [first, first] == [*told, log.reply("ann 7")]
+        assert first.text == "second"
+        assert isinstance(other, Reply)
+        assert len(other.events) == 1  # what goes along with it happens all the same
+        assert log.version == len(first.events) + 1
+
+    def test_a_log_refuses_it_and_says_which(self) -> None:
+        log = MemoryLog(ids=1)
+        log.append(0, [Entry(events=[], command_id="a")])
+        with pytest.raises(Conflict, match=r"^the log has an entry of the command id 'a' already$"):
+            log.append(0, [Entry(events=[paid(1)]), Entry(events=[], command_id="a")])
+        log.append(0, [Entry(events=[], command_id="b")])
+        log.append(0, [Entry(events=[], command_id="a")])  # which it has forgotten by then
+        twice = [Entry(events=[], command_id="c"), Entry(events=[], command_id="c")]
+        need = r"^entries\[1\].command_id: need another id than entries\[0\], got 'c'$"
+        with pytest.raises(RuleViolation, match=need):
+            log.append(0, twice)
+        assert (log.version, log.reply("c")) == (0, None)
 
 
 class TestRequests:
