@@ -17,7 +17,7 @@ from attrs import evolve
 from hypothesis import given, strategies as st
 
 from effort import examples, up_to
-from log_checks import LAWS, Opens, empty, furnished, paid, rent
+from log_checks import LAWS, Opens, empty, furnished, paid, rent, rent_volume
 from market_world import ANN, BOB, HOST, START, second
 from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import (
@@ -940,6 +940,132 @@ class TestConflicts:
         late = Slow(0)
         Writer(late).execute_all(taken(), at=lambda: clock[-1])
         assert [event.at for event in late.read()] == [second(5)] * 2
+
+
+class Lost(MemoryLog):
+    """Has lost its tail, or all from an event on, and counts as before."""
+
+    whole = 4
+
+    def read(self, after: int = 0) -> Iterator[Event]:
+        return islice(super().read(after), max(0, self.whole - after))
+
+
+class Stubborn(MemoryLog):
+    """Says that others were faster, and has nothing new; each time, or a number of times."""
+
+    asked = 0
+    times: float = float("inf")
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        self.asked += 1
+        if self.asked <= self.times:
+            raise Conflict(expected, expected + 1)
+        super().append(expected, entries)
+
+
+class Restarted(MemoryLog):
+    """A server that crashes while it is read, and then has fewer events than it said."""
+
+    restarts = 0
+
+    @property
+    def epoch(self) -> int:
+        return self.restarts
+
+    def read(self, after: int = 0) -> Iterator[Event]:
+        if len(self._events) == 6:
+            del self._events[4:]
+            self.restarts += 1
+            self._checkpoint = None
+        return super().read(after)
+
+
+class TestALogThatDisagreesWithItself:
+    """Log: "read gives … at least as many as version said before"; no writer asks for ever."""
+
+    pay = c.AddCredit(account=ANN, amount=Money(1))
+
+    def test_fewer_events_than_it_says(self) -> None:
+        log = Lost()
+        one, two = furnished(log), Writer(log)
+        before = two.market
+        one.execute(self.pay, at=START)
+        one.execute(self.pay, at=START)
+        need = "^log: need the 6 events that it says it has, got 4 events$"
+        for late in (
+            two.catch_up,
+            lambda: two.execute(self.pay, at=START),
+            lambda: Writer(log),
+        ):
+            with pytest.raises(RuleViolation, match=need):
+                late()
+        assert two.market is before
+        assert log.version == 6
+
+    def test_one_that_has_lost_them_because_it_crashed(self) -> None:
+        """Then it is begun anew, and nothing is at fault."""
+        log = Restarted()
+        one, two = furnished(log), Writer(log)
+        one.execute(self.pay, self.pay, at=START)
+        assert log.version == 6
+        assert two.catch_up() == replay(log.read())
+        assert two.market.version == 4
+        assert two.execute(self.pay, at=START)
+
+    def test_conflicts_without_end_and_without_news(self) -> None:
+        log = Stubborn()
+        writer = Writer(log)
+        need = "^log: need to take what follows 0 events, all it has, got 300 conflicts$"
+        with pytest.raises(RuleViolation, match=need) as caught:
+            writer.execute(self.pay, at=START)
+        assert isinstance(caught.value.__cause__, Conflict)
+        assert log.asked == 301
+
+    def test_as_many_as_there_may_be(self) -> None:
+        log = Stubborn()
+        log.times = 300
+        assert Writer(log).execute(self.pay, at=START)
+
+    def test_as_many_as_others_are_faster(self) -> None:
+        log = Contended(0)
+        one, two = Writer(log), Writer(log)
+        log.times, log.meanwhile = (
+            350,
+            lambda: MemoryLog.append(log, len(log._events), [Entry(events=[paid(1)])]),
+        )
+        assert one.execute(self.pay, at=START)
+        assert two.catch_up().version == 351
+
+    def test_what_is_gone_is_known_before_the_market_forgets_it(self) -> None:
+        """Who takes the market in another thread, and then the archive, misses nothing."""
+
+        class Watched(Writer):
+            watching = False
+
+            def __setattr__(self, name: str, value: Any) -> None:
+                if name == "market" and self.watching:
+                    gone = self.market.homes.keys() - value.homes.keys()
+                    forgotten = self.market.volumes.keys() - value.volumes.keys()
+                    assert gone <= self.instances.keys()
+                    assert forgotten <= self.volumes.keys()
+                    seen.append((len(gone), len(forgotten)))
+                super().__setattr__(name, value)
+
+        seen: list[tuple[int, int]] = []
+        log = MemoryLog()
+        (contract,) = rent(furnished(log))
+        one, other = Watched(log), Watched(log)
+        volume = rent_volume(one)
+        other.catch_up()
+        one.watching = other.watching = True
+        for command in (
+            c.Destroy(by=ANN, contract=contract),
+            c.DeleteVolume(by=ANN, volume=volume),
+        ):
+            one.execute(command, at=second(5))
+        other.catch_up()
+        assert [each for each in seen if any(each)] == [(1, 0), (0, 1), (1, 1)]
 
 
 class TestAnIdThatTwoAreAskedAtOnce:

@@ -150,7 +150,8 @@ class Log(ABC):
     * ``append`` takes each command id once: an entry whose id is there already is in conflict, also
       where it has no events, so that two who are asked at once for the same give one answer. The
       writer decides again and finds the first.
-    * ``read`` gives events in the order in which they were kept, and all of them.
+    * ``read`` gives events in the order in which they were kept, and all of them: at least as many
+      as ``version`` said before.
     * ``reply`` knows each command id for as long as the log says, exactly as it was given (``Order
       7`` is another than ``order 7``), and the whole text that was told.
 

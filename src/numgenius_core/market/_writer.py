@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from attrs import field, frozen
 
@@ -111,6 +112,18 @@ def _as_transactions(given: Iterable[Transaction]) -> tuple[Transaction, ...]:
     return transactions
 
 
+class _News(NamedTuple):
+    """A market that goes on, and what it has forgotten since."""
+
+    market: Market
+    instances: dict[ContractId, Instance]
+    volumes: dict[VolumeId, RentedVolume]
+
+
+_TRIES: Final = 300
+"""Conflicts without anything new: one or two are another's ids, and so many are a fault."""
+
+
 class Writer:
     """Carries out transactions on a log that others write too.
 
@@ -128,13 +141,15 @@ class Writer:
     Attributes:
         log: Where the events are.
         market: After all events that this writer has seen.
-        instances: Destroyed instances, which the market forgets (its archive).
-        volumes: Deleted volumes.
+        instances: Destroyed instances, which the market forgets (its archive). It grows while the
+            writer works: who reads in another thread takes the market first and then this, so that
+            it has all that the market has forgotten.
+        volumes: Deleted volumes, for which the same holds.
 
     Raises:
         WrongType: ``log`` is no ``Log``, or ``react`` no function.
         RuleViolation: Events that contradict each other; it names the first, ``events, row 4`` for
-            the fourth of the log.
+            the fourth of the log. Or the log reads fewer than its ``version`` says.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Money
@@ -155,43 +170,72 @@ class Writer:
         self.instances: dict[ContractId, Instance] = {}
         self.volumes: dict[VolumeId, RentedVolume] = {}
         self._begin()
-        self.catch_up()
 
     def __repr__(self) -> str:
         log = type(self.log).__name__
         return f"<{type(self).__name__} version={self.market.version}, log={log}>"
 
     def _begin(self) -> None:
-        """Begin with the latest checkpoint, or with nothing."""
-        kept = self.log.checkpoint()
-        self._epoch = self.log.epoch
-        self.market = Market() if kept is None else kept.market
-        self.instances = {} if kept is None else dict(kept.instances)
-        self.volumes = {} if kept is None else dict(kept.volumes)
+        """Begin with the latest checkpoint, or with nothing, and take in what came after it."""
+        news: _News | None = None
+        while news is None:
+            epoch = self.log.epoch
+            kept = self.log.checkpoint() or Checkpoint(market=Market())
+            news = self._news(kept.market, self.log.version, epoch)
+        self._epoch = epoch
+        self.instances = {**kept.instances, **news.instances}
+        self.volumes = {**kept.volumes, **news.volumes}
+        self.market = news.market
+
+    def _news(self, market: Market, there: int, epoch: int) -> _News | None:
+        """Return a market with what a log has after its events, of which it says how many.
+
+        Returns:
+            ``None`` if another epoch has begun: what was read may be gone.
+        """
+        seen, news = market.version, _News(market, {}, {})
+        if self.log.epoch != epoch:
+            return None
+        if there < seen:
+            raise RuleViolation("log", f"the {seen:,} events that it had", f"{there:,} events")
+        if there > seen:
+            events = self.log.read(seen)
+            after = replay_from(
+                *(market, events, news.instances, news.volumes),
+                place="events, row {}",
+                first=seen + 1,
+            )
+            if self.log.epoch != epoch:
+                return None
+            if after.version < there:
+                need = f"the {there:,} events that it says it has"
+                raise RuleViolation("log", need, f"{after.version:,} events")
+            news = news._replace(market=after)
+        return news
 
     def catch_up(self) -> Market:
         """Take in what others have written, and return the market.
 
         Raises:
-            RuleViolation: An event contradicts those before it, or the log has lost some; the path
-                says which it is in the log, ``events, row 4`` for the fourth.
+            RuleViolation: An event contradicts those before it; the path says which it is in the
+                log, ``events, row 4`` for the fourth. Or the log has lost some: it has fewer than
+                it had, or reads fewer than its ``version`` says. This writer is as it was then.
         """
-        there = self.log.version
-        if self.log.epoch != self._epoch:
+        news = self._news(self.market, self.log.version, self._epoch)
+        if news is None:
             self._begin()
-        seen = self.market.version
-        if there < seen:
-            raise RuleViolation("log", f"the {seen:,} events that it had", f"{there:,} events")
-        if there > seen:
-            instances: dict[ContractId, Instance] = {}
-            volumes: dict[VolumeId, RentedVolume] = {}
-            events = self.log.read(seen)
-            self.market = replay_from(
-                self.market, events, instances, volumes, place="events, row {}", first=seen + 1
-            )
-            self.instances.update(instances)
-            self.volumes.update(volumes)
+        else:
+            self._take_in(news)
         return self.market
+
+    def _take_in(self, news: _News | _Batch) -> None:
+        """Go on with a market; the market comes last.
+
+        Another thread that takes it, and then what is gone, finds there all that it has forgotten.
+        """
+        self.instances.update(news.instances)
+        self.volumes.update(news.volumes)
+        self.market = news.market
 
     def execute(
         self,
@@ -238,9 +282,12 @@ class Writer:
 
         Raises:
             WrongType: Something that is no transaction.
+            RuleViolation: The log has lost events, as for :meth:`catch_up`; or it said again and
+                again that others were faster, and had nothing new.
             Exception: What the log raised; none of them has happened as far as the log knows.
         """
         wanted: tuple[Transaction, ...] | None = None
+        tries = Counter[tuple[int, int]]()
         while True:
             with self.log.turn():
                 self.catch_up()
@@ -252,11 +299,13 @@ class Writer:
                 try:
                     if batch.entries:
                         self.log.append(self.market.version, batch.entries)
-                except Conflict:
+                except Conflict as conflict:
+                    tries[here := (self._epoch, self.market.version)] += 1
+                    if tries[here] > _TRIES:
+                        need = f"to take what follows {self.market.version:,} events, all it has"
+                        raise RuleViolation("log", need, f"{_TRIES} conflicts") from conflict
                     continue
-            self.market = batch.market
-            self.instances.update(batch.instances)
-            self.volumes.update(batch.volumes)
+            self._take_in(batch)
             return results
 
     def checkpoint(self) -> Checkpoint:
