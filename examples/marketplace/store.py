@@ -102,16 +102,17 @@ class Shown:
     @classmethod
     def of(cls, writer: Writer) -> Shown:
         """Return all that a writer has."""
-        instances, volumes = dict(writer.instances), dict(writer.volumes)
-        return cls(writer.market, instances, volumes, writer.instances)
+        market = writer.market  # before what it has forgotten, so that nothing is in neither
+        return cls(market, dict(writer.instances), dict(writer.volumes), writer.instances)
 
     def then(self, writer: Writer) -> Shown:
         """Return what a writer has by now; what is gone is only added to."""
         if writer.instances is not self.source:
             return Shown.of(writer)
+        market = writer.market
         _add(self.instances, writer.instances)
         _add(self.volumes, writer.volumes)
-        return evolve(self, market=writer.market)
+        return evolve(self, market=market)
 
 
 def _add(there: dict[Key, Value], now: dict[Key, Value]) -> None:
