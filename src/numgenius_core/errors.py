@@ -33,6 +33,7 @@ __all__ = [
     "NumgeniusError",
     "NumgeniusWarning",
     "ParseError",
+    "ReactionRefused",
     "RentalTooLong",
     "RuleViolation",
     "UnknownId",
@@ -247,6 +248,29 @@ class Conflict(NumgeniusError, RuntimeError):
         if self.command_id is not None:
             return f"the log has an entry of the command id {shown(self.command_id)} already"
         return f"the log has {self.found:,} events, not the {self.expected:,} that were expected"
+
+
+class ReactionRefused(NumgeniusError, RuntimeError):
+    """A command of a writer's reaction that was refused, and with it whatever was asked for.
+
+    It is the service's fault, and not that of who asked: they did not give that command, and its
+    text is about another account, say. So answer that the service failed (500), and tell this text
+    to who runs it. The refusal itself is the ``__cause__``.
+
+    Attributes:
+        event: The kind of event to which it was the reaction, such as ``ChargeDue``.
+        refusal: What the refusal says.
+    """
+
+    code: ClassVar[str] = "reaction_refused"
+
+    def __init__(self, event: str, refusal: str) -> None:
+        super().__init__(event, refusal)
+        self.event = event
+        self.refusal = refusal
+
+    def __str__(self) -> str:
+        return f"reaction to {self.event}: {self.refusal}"
 
 
 class InvalidDocument(NumgeniusError, ValueError):

@@ -27,6 +27,7 @@ from numgenius_core.errors import (
     InvalidDocument,
     NotAllowed,
     NumgeniusError,
+    ReactionRefused,
     RuleViolation,
     UnknownId,
     WrongType,
@@ -1191,12 +1192,12 @@ class TestRequests:
             yield c.Stop(by=ANN, contract=7)
 
         strict = Writer(MemoryLog(), react=too_much)
-        with pytest.raises(UnknownId, match=r"^reaction to CreditAdded\.contract: need an inst"):
+        with pytest.raises(ReactionRefused, match=r"^reaction to CreditAdded: contract: need an"):
             strict.execute(c.AddCredit(account=ANN, amount=Money(2)), at=START)
         assert not strict.log.version
         paid = Transaction(commands=[c.AddCredit(account=ANN, amount=Money(2))])
         [refusal] = strict.execute_all([paid], at=START)
-        assert isinstance(refusal, UnknownId)
+        assert isinstance(refusal, ReactionRefused)
         assert (refusal.__traceback__, refusal.__context__) == (None, None)  # it is an answer
         assert isinstance(refusal.__cause__, UnknownId)
         assert refusal.__cause__.__traceback__ is None
@@ -1215,7 +1216,7 @@ class TestRequests:
         )
         stuck, before = Writer(log, react=wrong), log.version
         for command in (c.Tick(), c.AddCredit(account=BOB, amount=Money(1))):
-            with pytest.raises(IllegalMove):
+            with pytest.raises(ReactionRefused):
                 stuck.execute(command, at=second(99))
         assert log.version == before
         mended = Writer(log, react=lambda _market, _event: ())
@@ -1236,10 +1237,14 @@ class TestRequests:
         offer = writer.market.machine(MachineId(1)).offer_id(0)
         low = c.Rent(by=BOB, offer=offer, mode=Mode.INTERRUPTIBLE, bid=PerHour(1))
         with pytest.raises(
-            IllegalMove, match=r"^reaction to ContractCreated: loaded: not pos"
+            ReactionRefused, match=r"^reaction to ContractCreated: loaded: not pos"
         ) as caught:
             writer.execute(low, at=second(1))
-        assert (caught.value.state, type(caught.value.__cause__)) == ("paused", IllegalMove)
+        cause = caught.value.__cause__
+        assert isinstance(cause, IllegalMove)
+        assert (caught.value.event, caught.value.refusal) == ("ContractCreated", str(cause))
+        assert not issubclass(ReactionRefused, RuleViolation)  # whoever asked broke no rule
+        assert caught.value.code == "reaction_refused"
         [note] = caught.value.__notes__
         assert note.startswith("in reaction to ContractCreated(at=")
 
@@ -1253,7 +1258,9 @@ class TestRequests:
         writer.execute(command, at=second(1))
         broken = Writer(log, react=of_nobody)
         for innocent in (c.Tick(), c.AddCredit(account=BOB, amount=Money(1))):
-            with pytest.raises(NotAllowed, match=r"^reaction to InstanceExpired\.by: need the cl"):
+            with pytest.raises(
+                ReactionRefused, match=r"^reaction to InstanceExpired: by: need the"
+            ):
                 broken.execute(innocent, at=second(99))
         assert broken.execute(c.Tick(), at=second(59)) == ()
         assert Writer(log).execute(c.AddCredit(account=BOB, amount=Money(1)), at=second(99))
@@ -1263,15 +1270,16 @@ class TestRequests:
             raise NotAllowed("account", "another name", "ann")
 
         writer = Writer(MemoryLog(), react=refuses)
-        with pytest.raises(NotAllowed, match=r"^reaction to CreditAdded\.account: need another"):
+        with pytest.raises(ReactionRefused, match=r"^reaction to CreditAdded: account: need ano"):
             writer.execute(c.AddCredit(account=ANN, amount=Money(2)), at=START)
 
         def misreads(_market: Market, _event: Event) -> Iterable[c.Command]:
             raise InvalidDocument("cards.json", ())
 
         writer = Writer(MemoryLog(), react=misreads)
-        with pytest.raises(InvalidDocument) as caught:
+        with pytest.raises(ReactionRefused) as caught:
             writer.execute(c.AddCredit(account=ANN, amount=Money(2)), at=START)
+        assert isinstance(caught.value.__cause__, InvalidDocument)
         assert caught.value.__notes__[0].startswith("in reaction to CreditAdded(at=")
 
     @staticmethod
@@ -1376,6 +1384,72 @@ class TestRequests:
         writer.execute(c.Tick(), at=second(1 + 120 * 3_600))
         assert states == [InstanceState.STOPPED]  # though it stops in a later event
 
+    @staticmethod
+    def charged(_market: Market, event: Event) -> Iterable[c.Command]:
+        if isinstance(event, ChargeDue):
+            yield c.AddCredit(account=event.account, amount=Money(50))
+
+    @pytest.mark.parametrize("hours", [0, 49, 50, 99, 100, 120, 400])
+    @pytest.mark.parametrize("reacts", [True, False])
+    def test_a_look_ahead_is_the_market_that_a_tick_would_lead_to(
+        self, hours: int, *, reacts: bool
+    ) -> None:
+        """Nothing is written, and the writer is as it was."""
+        writer = self.runs_dry(self.charged if reacts else None)
+        before, version, at = writer.market, writer.log.version, second(1 + 3_600 * hours)
+        seen = writer.until(at)
+        assert (writer.market, writer.log.version) == (before, version)
+        assert writer.market is before
+        if not reacts:
+            assert seen == views.until(before, at)
+        writer.execute(c.Tick(), at=at)
+        assert seen == writer.market == writer.until(at)
+
+    def test_a_look_ahead_shows_what_reactions_keep_running(self) -> None:
+        writer = self.runs_dry(self.charged)
+        later = second(1 + 3_600 * 120)
+        [seen] = views.instances_of(writer.until(later), ANN)
+        [unpaid] = views.instances_of(views.until(writer.market, later), ANN)
+        assert (seen.state, unpaid.state) == (InstanceState.RUNNING, InstanceState.STOPPED)
+
+    def test_a_look_back_is_a_look_at_now_and_no_instant_is_refused(self) -> None:
+        writer = self.runs_dry(self.charged)
+        writer.execute(c.Label(by=ANN, contract=writer.market.last, label="now"), at=second(60))
+        assert writer.until(START) == writer.market
+        with pytest.raises(WrongType, match=r"^at: "):
+            writer.until(cast("Any", "now"))
+
+    def test_a_look_ahead_that_meets_a_refused_reaction(self) -> None:
+        def wrong(_market: Market, event: Event) -> Iterable[c.Command]:
+            if isinstance(event, ChargeDue):
+                yield c.Stop(by=ANN, contract=7)
+
+        writer = self.runs_dry(wrong)
+        assert writer.until(second(3_600)) is writer.market
+        with pytest.raises(ReactionRefused, match=r"^reaction to ChargeDue: contract: need"):
+            writer.until(second(3_600 * 60))
+        unsure = self.runs_dry(
+            cast("Any", lambda _, event: None if isinstance(event, ChargeDue) else ())
+        )
+        with pytest.raises(WrongType, match=r"^react: need a series"):
+            unsure.until(second(3_600 * 60))
+
+    def test_a_look_ahead_from_the_midst_of_what_belongs_together(self) -> None:
+        """A log that was read up to an event which others follow at once."""
+        whole = self.runs_dry(None)
+        whole.execute(c.Tick(), at=second(1 + 3_600 * 120))
+        events = list(whole.log.read())
+        cut = next(n for n, each in enumerate(events, 1) if isinstance(each, BalanceRanOut))
+        log = MemoryLog()
+        log.append(0, [Entry(events=events[:cut])])
+        writer = Writer(log)
+        assert writer.market.unsettled
+        for _ in range(2):
+            seen = writer.until(writer.market.now)
+            assert seen == whole.market
+            writer.execute(at=writer.market.now)
+        assert list(log.read()) == events
+
     def test_a_command_that_is_made_from_those_before_it(self) -> None:
         writer = furnished(MemoryLog())
         offer = writer.market.machine(MachineId(1)).offer_id(0)
@@ -1458,9 +1532,8 @@ class TestRequests:
         writer = furnished(MemoryLog())
         before = writer.market
         wanted: Any = Transaction(means=lambda _, __: [7])  # type: ignore[list-item]
-        (result,) = writer.execute_all([wanted], at=START)
-        assert isinstance(result, WrongType)
-        assert "commands[0]" in str(result)
+        with pytest.raises(WrongType, match=r"commands\[0\]"):
+            writer.execute_all([wanted], at=START)
         assert writer.market is before
 
     def test_who_must_be_told(self) -> None:
@@ -1605,17 +1678,46 @@ class TestWhatIsRefused:
                 make()
         assert not writer.log.version
 
-    def test_what_is_told_is_text_and_a_reaction_is_commands(self) -> None:
+    @pytest.mark.parametrize(
+        ("wrong", "react", "said"),
+        [
+            ({"tell": lambda *_: {}}, None, "tell: need a str, got {}"),
+            ({"tell": lambda *_: None}, None, "tell: need a str, got None"),
+            ({"means": lambda *_: None}, None, "commands: need a series of values, got None"),
+            ({"means": lambda *_: [7]}, None, "commands[0]: need a command of a market, got 7"),
+            ({"means": lambda *_: [lambda _: 7]}, None, "command: need a command of a market, got"),
+            ({"commands": [lambda _: None]}, None, "command: need a command of a market, got None"),
+            ({}, lambda *_: None, "react: need a series of values, got None"),
+            ({}, lambda *_: c.Tick(), "react: need a series of values, got Tick()"),
+            ({}, lambda *_: [c.Tick(), 7], "react[1]: need a command of a market, got 7"),
+        ],
+    )
+    def test_what_a_function_of_the_service_gives_is_its_fault(
+        self, wrong: dict[str, Any], react: Any, said: str
+    ) -> None:
+        """It is raised, as whatever else such a function raises, and is nobody's refusal."""
+        writer = Writer(MemoryLog(), react=react)
         credit = c.AddCredit(account=ANN, amount=Money(2))
-        told = Transaction(commands=[credit], tell=cast("Any", lambda *_: {}))
-        unsure = Writer(MemoryLog(), react=cast("Any", lambda *_: None))
-        for writer, wanted in (
-            (Writer(MemoryLog()), told),
-            (unsure, Transaction(commands=[credit])),
-        ):
-            (refusal,) = writer.execute_all([wanted], at=START)
-            assert isinstance(refusal, WrongType)
-            assert not writer.log.version
+        good = Transaction(commands=[credit], command_id="good")
+        bad = Transaction(**({"commands": [credit]} | wrong))
+        with pytest.raises(WrongType, match=re.escape(said)) as caught:
+            writer.execute_all([bad] if react else [good, bad], at=START)
+        assert [note[:26] for note in getattr(caught.value, "__notes__", ())] == (
+            ["in reaction to CreditAdded"] if react else []
+        )
+        assert (writer.log.version, writer.log.reply("good")) == (0, None)
+
+    def test_what_a_function_of_the_service_refuses_is_a_refusal(self) -> None:
+        """It has looked at the market, and says why not."""
+
+        def refuses(*_: Any) -> Any:
+            raise NotAllowed("account", "another name", "ann")
+
+        credit = c.AddCredit(account=ANN, amount=Money(2))
+        for how in ({"means": refuses}, {"commands": [refuses]}, {"tell": refuses}):
+            wanted: Any = {"commands": [credit]} | how
+            [told] = Writer(MemoryLog()).execute_all([Transaction(**wanted)], at=START)
+            assert isinstance(told, NotAllowed)
 
     def test_every_writer_knows_what_is_gone(self) -> None:
         one = furnished(MemoryLog())
