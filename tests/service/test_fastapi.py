@@ -19,6 +19,7 @@ from fastapi.testclient import TestClient
 from examples import fastapi_market
 from examples.fastapi_market import app
 from examples.marketplace.refusals import FAULTS
+from examples.marketplace.store import Failed
 from numgenius_core import Money, errors
 from numgenius_core.market import Market
 from numgenius_core.market.commands import Command, TransferCredit
@@ -89,6 +90,14 @@ class TestTheShortestEmbedding:
         )
         assert (answer.status_code, answer.text) == (500, "Internal Server Error")
         with pytest.raises(errors.ReactionRefused, match="a balance of at least"):  # to its log
+            asked(TestClient(app(file)), "zoe", "POST", "/credit", dollars=3)
+
+    def test_nor_is_a_fault_of_ours(self, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        furnished(file)
+        monkeypatch.setattr(fastapi_market, "instances_load_at_once", lambda *_: None)
+        client = TestClient(app(file), raise_server_exceptions=False)
+        assert asked(client, "zoe", "POST", "/credit", dollars=3).status_code == 500
+        with pytest.raises(Failed, match="react: need a series"):
             asked(TestClient(app(file)), "zoe", "POST", "/credit", dollars=3)
 
     def test_the_key_of_another_request_is_refused(self, file: str) -> None:

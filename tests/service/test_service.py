@@ -1012,6 +1012,24 @@ class TestAReactionThatIsRefused:
         assert listed.store.market == before
 
 
+class TestAFaultOfOurs:
+    """Our own function, or our log, is at fault: nobody's request is refused for it."""
+
+    @pytest.mark.parametrize("lost", [False, True], ids=["no command", "a log that lost events"])
+    def test_who_asked_is_told_that_the_service_failed(self, listed: Desk, *, lost: bool) -> None:
+        offer, before = listed.offer(), listed.store.market
+        if lost:
+            listed.store._log.run("DELETE FROM events")
+        else:
+            listed.store._writer._react = lambda *_: None  # type: ignore[assignment]
+        told = listed.ask("ann", "PUT", f"/asks/{offer}/", {"disk": 10}, 500)
+        assert (told["error"], told["msg"]) == (
+            "internal",
+            "the service failed; its log says why",
+        )
+        assert listed.store.market == before
+
+
 class TestRefusals:
     """Bad input is 4xx with the reason; nothing changes, and the process goes on."""
 
