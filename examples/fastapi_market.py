@@ -1,9 +1,8 @@
 """The shortest honest embedding of a market, in FastAPI: machines, offers, rentals, balances.
 
 ``uvicorn --factory examples.fastapi_market:app``; workers (``--workers 4``) share the log, and want
-``uvloop`` too: without it, each of their answers is held back by 40 ms. Who calls is whoever the
-header ``X-Account`` says, and each machine counts as verified: put your own authentication there,
-and ``Verification.UNVERIFIED`` for what you have not looked at.
+``uvloop``: else each answer is held back by 40 ms. Who calls is whoever ``X-Account`` says, and
+each machine is verified: put your authentication there, and ``UNVERIFIED`` for what is unseen.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ By = Annotated[str, Header(alias="X-Account")]
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 STATUS = {"unknown_id": 404, "not_allowed": 403, "not_available": 410, "insufficient_credit": 402}
 STATUS |= {"illegal_move": 409, "in_use": 409, "idempotency_key_reused": 422}
+STATUS["reaction_refused"] = 500
 
 
 def app(file: str = "market.sqlite") -> FastAPI:
@@ -42,6 +42,8 @@ def app(file: str = "market.sqlite") -> FastAPI:
 
     @served.exception_handler(NumgeniusError)
     def refused(_: Request, why: Any) -> JSONResponse:
+        if why.code == "reaction_refused":  # nobody asked for that, and the log says why
+            raise why
         return JSONResponse({"error": why.code, "message": str(why)}, STATUS.get(why.code, 400))
 
     @served.post("/credit", status_code=201)
@@ -63,8 +65,7 @@ def app(file: str = "market.sqlite") -> FastAPI:
     @served.post("/offers/{number}/rent", status_code=201)
     def rent(number: int, account: By, disk_gb: int = 10, key: Key = None) -> dict[str, int]:
         command = do.Rent(by=account, offer=number, mode=Mode.ON_DEMAND, disk_mb=disk_gb * 1_000)
-        made = find_event(carry_out(account, key, command), ContractCreated)
-        return {"rental": made.contract.id}
+        return {"rental": find_event(carry_out(account, key, command), ContractCreated).contract.id}
 
     @served.delete("/rentals/{number}")
     def end(number: int, account: By, key: Key = None) -> None:
@@ -73,8 +74,7 @@ def app(file: str = "market.sqlite") -> FastAPI:
     @served.get("/balance")
     def balance(account: By) -> dict[str, str]:
         carry_out("", None)
-        now = writer.market
-        at = max(now.now, floor_second(datetime.now(UTC)))  # another worker's may be ahead
+        at = max((now := writer.market).now, floor_second(datetime.now(UTC)))  # clocks differ
         return {"dollars": str(views.balance(now, account, at))}
 
     return served

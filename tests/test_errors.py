@@ -12,6 +12,7 @@ import pytest
 
 from numgenius_core import errors
 from numgenius_core.errors import (
+    Conflict,
     FloorAbovePrice,
     IllegalMove,
     InvalidDocument,
@@ -19,6 +20,7 @@ from numgenius_core.errors import (
     NumgeniusError,
     NumgeniusWarning,
     ParseError,
+    ReactionRefused,
     RuleViolation,
     WrongType,
     shown,
@@ -30,6 +32,9 @@ ALL = [
     WrongType("money", "dollars", "0.1"),
     ParseError("query", "a field", "'gpuname'"),
     IllegalMove("expired", "start", ("destroy",)),
+    ReactionRefused("ChargeDue", str(FAULT)),
+    Conflict(3, 5),
+    Conflict(5, 5, "order 7"),
     InvalidDocument("offers.json", [FAULT, WrongType("[0].id", "a whole number", "'x'")]),
     MissingExtra("a table in colour", "rich"),
 ]
@@ -108,6 +113,7 @@ class TestBuiltinHandlersWork:
             (WrongType, RuleViolation),
             (ParseError, RuleViolation),
             (IllegalMove, RuntimeError),
+            (ReactionRefused, RuntimeError),
             (InvalidDocument, ValueError),
             (MissingExtra, ImportError),
             (NumgeniusWarning, UserWarning),

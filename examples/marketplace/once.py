@@ -15,6 +15,7 @@ from typing import Any, Final
 from examples.marketplace.keys import digest
 from examples.marketplace.reading import shown
 from examples.marketplace.refusals import KeyReused
+from examples.marketplace.store import Failed
 from numgenius_core.errors import NumgeniusError, RuleViolation
 from numgenius_core.ids import AccountId
 from numgenius_core.market.commands import Command
@@ -71,11 +72,15 @@ def carried_out(
 
     Raises:
         NumgeniusError: A command is refused, a key is none, or it is that of other commands.
+        Failed: The service is at fault; nothing has happened.
     """
     known = None if key is None else command_id(account, key)
     wanted = digest(repr(commands))
     once = Transaction(commands=commands, command_id=known, tell=lambda *_: kept(wanted, ""))
-    (done,) = writer.execute_all([once], at=at)
+    try:
+        (done,) = writer.execute_all([once], at=at)
+    except NumgeniusError as fault:  # raised, and not given as a refusal
+        raise Failed(str(fault)) from fault
     if isinstance(done, NumgeniusError):
         raise done
     told_first(wanted, done.text)

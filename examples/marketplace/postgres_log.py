@@ -202,10 +202,11 @@ class PostgresLog(SqlLog):
         try:
             ((found,),) = self._connection.execute(PUT, {**values, "expected": expected})
         except UniqueViolation:
-            found = self.version
-            if found == expected:
+            # Somebody who took no turn was faster, by an event or by the answer to one of the ids.
+            found, known = self.version, self.known_of(answers)
+            if found == expected and known is None:
                 raise
-            raise Conflict(expected, found) from None  # somebody who took no turn was faster
+            raise Conflict(expected, found, known if found == expected else None) from None
         if found != expected:
             raise Conflict(expected, found)
         self._seen = expected + len(events)

@@ -367,14 +367,16 @@ def increases(asked: Asked) -> Any:
 
 def all_of(asked: Asked) -> list[Instance]:
     """Return every instance that a client has and had."""
+    there = told_of(views.instances_of, asked.market, asked.call.by)
     gone = [f for f in asked.store.archive.values() if f.contract.client == asked.call.by]
-    return [*told_of(views.instances_of, asked.market, asked.call.by), *gone]
+    return [*there, *(each for each in gone if each.id not in asked.market.homes)]
 
 
 def all_volumes_of(asked: Asked) -> list[RentedVolume]:
     """Return every volume that a client has and had."""
+    there = told_of(views.volumes_of, asked.market, asked.call.by)
     gone = [each for each in asked.store.volumes.values() if each.client == asked.call.by]
-    return [*told_of(views.volumes_of, asked.market, asked.call.by), *gone]
+    return [*there, *(each for each in gone if each.id not in asked.market.volumes)]
 
 
 def charge_rows(asked: Asked, period: Interval | None) -> list[rows.Row]:

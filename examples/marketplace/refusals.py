@@ -19,6 +19,7 @@ from numgenius_core.errors import (
     NotAllowed,
     NotAvailable,
     NumgeniusError,
+    ReactionRefused,
     RentalTooLong,
     RuleViolation,
     UnknownId,
@@ -97,6 +98,7 @@ FAULTS: Final[tuple[tuple[type[Exception], int, str], ...]] = (
     (UnknownId, 404, "not_found"),
     (NotAllowed, 403, "not_authorized"),
     (NotAvailable, 410, "no_such_ask"),
+    (ReactionRefused, 500, "internal"),
     (RentalTooLong, 400, "rental_too_long"),
     (InsufficientCredit, 411, "insufficient_credit"),
     (IllegalMove, 409, "not_possible_now"),
@@ -168,7 +170,13 @@ def refused(fault: NumgeniusError | NotStored | NotKnown, why: object = None) ->
     Args:
         fault: What was raised.
         why: The sentence about it, if it is another than its own.
+
+    Raises:
+        ReactionRefused: That of a reaction, which nobody asked for: whoever did is told that the
+            service failed, and its log why, which may be about another account.
     """
+    if isinstance(fault, ReactionRefused):
+        raise fault
     status, word, code = named(fault)
     return refusal(status, word, fault if why is None else why, code=code)
 

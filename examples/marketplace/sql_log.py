@@ -107,7 +107,7 @@ class SqlLog(Log):
         """Keep what happened, all of it or nothing.
 
         Raises:
-            Conflict: Others have written since.
+            Conflict: Others have written since, or have answered one of the command ids.
             InDoubt: Nobody can see whether it was kept.
         """
         events: list[Row] = []
@@ -135,14 +135,24 @@ class SqlLog(Log):
         """Keep rows of three tables, all of them or none.
 
         Raises:
-            Conflict: Others have written since.
+            Conflict: Others have written since, or have answered one of the command ids.
         """
         with self.transaction():
             if (found := self.version) != expected:
                 raise Conflict(expected, found)
+            if (known := self.known_of(answers)) is not None:
+                raise Conflict(expected, found, known)
             self.insert("INSERT INTO events VALUES (?, ?, ?, ?)", events)
             self.insert("INSERT INTO answers VALUES (?, ?, ?, ?)", answers)
             self.insert("INSERT INTO outbox VALUES (?, ?)", told)
+
+    def known_of(self, answers: Iterable[Row]) -> str | None:
+        """Return the first command id of some answers that is there already, if one is.
+
+        Where nothing happened, no event's number is taken twice: the id alone tells.
+        """
+        wanted = "SELECT command_id FROM answers WHERE command_id = ?"
+        return next((key for each in answers for (key,) in self.rows(wanted, each[:1])), None)
 
     def _is_kept(self, events: Sequence[Row], answers: Sequence[Row]) -> bool:
         """Return whether something is there after an error.

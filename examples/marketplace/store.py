@@ -61,6 +61,14 @@ class NotKnown(Exception):
         super().__init__(f"nobody can see just now whether this has happened, {again}: {fault}")
 
 
+class Failed(Exception):
+    """The service is at fault, and not whoever asked: what was asked for has not happened.
+
+    The log has lost events, say, or a function of ours gave what is no command: in words of the
+    library, as a refusal is, but nobody's request was refused.
+    """
+
+
 def wall_clock() -> datetime:
     """Return the second that has begun: the one place where time comes in."""
     return floor_second(datetime.now(UTC))
@@ -102,16 +110,17 @@ class Shown:
     @classmethod
     def of(cls, writer: Writer) -> Shown:
         """Return all that a writer has."""
-        instances, volumes = dict(writer.instances), dict(writer.volumes)
-        return cls(writer.market, instances, volumes, writer.instances)
+        market = writer.market  # before what it has forgotten, so that nothing is in neither
+        return cls(market, dict(writer.instances), dict(writer.volumes), writer.instances)
 
     def then(self, writer: Writer) -> Shown:
         """Return what a writer has by now; what is gone is only added to."""
         if writer.instances is not self.source:
             return Shown.of(writer)
+        market = writer.market
         _add(self.instances, writer.instances)
         _add(self.volumes, writer.volumes)
-        return evolve(self, market=writer.market)
+        return evolve(self, market=market)
 
 
 def _add(there: dict[Key, Value], now: dict[Key, Value]) -> None:
@@ -275,6 +284,7 @@ class Store:
             NumgeniusError: A command was refused; nothing has happened.
             NotStored: The log refused; nothing has happened.
             NotKnown: The log failed, and it may have happened.
+            Failed: The service is at fault; nothing has happened.
         """
         wanted = Transaction(commands=commands, means=means, command_id=command_id, tell=tell)
         (result,) = await self.do_each([wanted])
@@ -301,6 +311,7 @@ class Store:
         Raises:
             NotStored: The log refused; none of them has happened.
             NotKnown: The log failed, and they may have happened.
+            Failed: The service is at fault; none of them has happened.
         """
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[Result | Exception]] = [
@@ -371,6 +382,9 @@ class Store:
             if len(taken) > 1:  # one of them is at fault, and not the others
                 return [self._carry_out(iter([each]))[0] for each in taken]
             failed = fault
+            if isinstance(fault, NumgeniusError):  # raised, and not given as a refusal
+                failed = Failed(str(fault))
+                failed.__cause__ = fault
         else:
             self._stored = True
             self._keep()

@@ -22,6 +22,8 @@ MAX_ID: Final = 2**63 - 1
 _WHOLE_SECOND: Final = "a whole second (or use floor_second)"
 MAX_GPUS: Final = 4_096
 """GPUs of the largest machine taken."""
+MANY_FAULTS: Final = 100
+"""With so many, a document is read no further: whatever its length, its refusal takes no time."""
 MAX_DEPTH: Final = 64
 """Deepest nesting of a JSON document; an object in no other is one level deep."""
 MAX_DIGITS: Final = 300
@@ -49,6 +51,8 @@ def keep_id(holder: object, name: str, path: str) -> None:
 
 BOUNDS: Final[dict[Any, tuple[int, int]]] = {check_id: (0, MAX_ID)}
 """From where to where the whole numbers go that a check takes: what a document's schema says."""
+MOST_DOLLARS: Final[dict[Any, int]] = {}
+"""The largest amount that a check takes, where it is less than what documents hold."""
 
 
 def check_text(value: object, path: str, longest: int = 200, *, empty: bool = False) -> None:

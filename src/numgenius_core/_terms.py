@@ -76,7 +76,9 @@ def check_bid(price: PerHour, gpus: int, floor: PerGpuHour = NO_FLOOR, path: str
     Traceback (most recent call last):
     numgenius_core.errors.RuleViolation: bid: need 0.50 to 64.00 $/hour for 2 GPU(s), got 0.40
     """
-    if type(price) is not PerHour:  # None above all: no bid must never become on-demand
+    if price is None:  # which must never become on-demand
+        raise WrongType(path, "a bid, in $/hour for the whole instance", "none")
+    if type(price) is not PerHour:
         raise WrongType(path, "a PerHour for the whole instance", shown(price))
     check_kind(floor, PerGpuHour, "floor")
     check_bid_price(price, whole_number(gpus, "gpus", 1), floor, path)

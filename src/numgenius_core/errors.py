@@ -33,6 +33,7 @@ __all__ = [
     "NumgeniusError",
     "NumgeniusWarning",
     "ParseError",
+    "ReactionRefused",
     "RentalTooLong",
     "RuleViolation",
     "UnknownId",
@@ -227,22 +228,49 @@ class IllegalMove(NumgeniusError, RuntimeError):
 
 
 class Conflict(NumgeniusError, RuntimeError):
-    """Events that were decided without having seen all events of their log.
+    """Something that was decided without having seen all that its log has.
 
     Attributes:
         expected: How many events the log was expected to have.
         found: How many it has.
+        command_id: The command id that it has already, if that is what was not seen.
     """
 
     code: ClassVar[str] = "conflict"
 
-    def __init__(self, expected: int, found: int) -> None:
-        super().__init__(expected, found)
+    def __init__(self, expected: int, found: int, command_id: str | None = None) -> None:
+        super().__init__(expected, found, *(() if command_id is None else (command_id,)))
         self.expected = expected
         self.found = found
+        self.command_id = command_id
 
     def __str__(self) -> str:
+        if self.command_id is not None:
+            return f"the log has an entry of the command id {shown(self.command_id)} already"
         return f"the log has {self.found:,} events, not the {self.expected:,} that were expected"
+
+
+class ReactionRefused(NumgeniusError, RuntimeError):
+    """A command of a writer's reaction that was refused, and with it whatever was asked for.
+
+    It is the service's fault, and not that of who asked: they did not give that command, and its
+    text is about another account, say. So answer that the service failed (500), and tell this text
+    to who runs it. The refusal itself is the ``__cause__``.
+
+    Attributes:
+        event: The kind of event to which it was the reaction, such as ``ChargeDue``.
+        refusal: What the refusal says.
+    """
+
+    code: ClassVar[str] = "reaction_refused"
+
+    def __init__(self, event: str, refusal: str) -> None:
+        super().__init__(event, refusal)
+        self.event = event
+        self.refusal = refusal
+
+    def __str__(self) -> str:
+        return f"reaction to {self.event}: {self.refusal}"
 
 
 class InvalidDocument(NumgeniusError, ValueError):
@@ -251,18 +279,21 @@ class InvalidDocument(NumgeniusError, ValueError):
     Attributes:
         source: The name of the document.
         faults: Every fault found, in the order of the document.
+        more: Whether it was read no further than these, so that it may have others.
     """
 
     code: ClassVar[str] = "invalid_document"
 
-    def __init__(self, source: str, faults: Iterable[RuleViolation]) -> None:
+    def __init__(self, source: str, faults: Iterable[RuleViolation], more: bool = False) -> None:
         self.source = source
         self.faults: tuple[RuleViolation, ...] = tuple(faults)
-        super().__init__(source, self.faults)
+        self.more = more
+        super().__init__(source, self.faults, more)
 
     def __str__(self) -> str:
         count = len(self.faults)
-        head = f"{one_line(self.source)}: {count} fault{'' if count == 1 else 's'}"
+        first = "the first " if self.more else ""
+        head = f"{one_line(self.source)}: {first}{count} fault{'' if count == 1 else 's'}"
         # A market with one field misspelt has a fault a record; twenty show what is the matter.
         shown_faults = [f"  {fault}" for fault in self.faults[:20]]
         rest = [f"  … and {count - 20} more"] if count > 20 else []

@@ -68,6 +68,8 @@ def __dir__() -> list[str]:
 TICKS_PER_STEP: Final = lcm(SECONDS_PER_HOUR, MB_PER_GB * SECONDS_PER_MONTH, BYTES_PER_GB)
 TICKS_PER_DOLLAR: Final = PICO * TICKS_PER_STEP
 """324 · 10²¹: ticks in a dollar."""
+TICKS_PER_NANO: Final = 1_000 * TICKS_PER_STEP
+"""Ticks in a nano-dollar, to which an amount is rounded as text."""
 MAX_MONEY: Final = 10**12
 """Largest amount taken from outside, dollars; what is computed has no limit."""
 _MOST_SHOWN: Final = 10**4_000 * TICKS_PER_DOLLAR

@@ -401,7 +401,7 @@ class TestRefused:
             (lambda book: book.explain(no(9)), "claim.id: need a claim of this book"),
             (lambda book: book.on_demand(no(2), block(1, 2)), "need slots below 2"),
             (lambda book: book.bid(no(2), SOME, PerHour(33)), "claim.bid: need 0.001"),
-            (lambda book: book.bid(no(2), SOME, None), "claim.bid: need a PerHour"),
+            (lambda book: book.bid(no(2), SOME, None), "claim.bid: need a bid, in $/hour"),
             (lambda book: book.change(no(1), 2), "claim.bid: need a PerHour"),
             (lambda book: book.leave("1"), "claim.id: need a whole number"),
             (lambda book: book.set_floor(PerHour(1)), "floor: need a PerGpuHour"),

@@ -32,7 +32,7 @@ class TestEvents:
     @pytest.mark.parametrize(
         ("wrong", "need"),
         [
-            (lambda: ClaimEntered(id=no(1), block=SOME), "claim.bid: need a PerHour"),
+            (lambda: ClaimEntered(id=no(1), block=SOME), "claim.bid: need a bid, in $/hour"),
             (
                 lambda: ClaimEntered(id=no(1), block=SOME, bid=PerHour(33)),
                 "claim.bid: need 0.001 to 32",

@@ -355,7 +355,7 @@ class TestLimits:
 
     @pytest.mark.parametrize("price", [None, 1, "0.10", PerGpuHour("0.1"), True])
     def test_what_is_no_price_is_refused(self, price: object) -> None:
-        with pytest.raises(WrongType, match="need a PerHour"):
+        with pytest.raises(WrongType, match=r"need a (PerHour|bid, in)"):
             check_bid(price, 1)  # type: ignore[arg-type]
 
     def test_other_arguments_are_checked_too(self) -> None:
@@ -369,7 +369,9 @@ class TestClaim:
     """A claim says what it is, and nothing that is none can be made."""
 
     def test_a_bid_without_a_price_never_becomes_on_demand(self) -> None:
-        with pytest.raises(WrongType, match=r"claim\.bid: need a PerHour"):
+        with pytest.raises(
+            WrongType, match=r"claim\.bid: need a bid, in \$/hour for the whole instance, got none"
+        ):
             Claim(id=ContractId(1), block=SOME, rank=Rank.BID, arrival=0)
 
     @pytest.mark.parametrize("rank", [Rank.ON_DEMAND, Rank.DEFAULT_JOB])

@@ -16,7 +16,7 @@ from typing import Any, Union, get_args
 
 import jsonschema
 import pytest
-from attrs import Factory, evolve, field, frozen, make_class
+from attrs import Factory, evolve, field, fields, frozen, make_class
 from hypothesis import given, strategies as st
 from referencing import Registry, Resource
 
@@ -40,8 +40,9 @@ from numgenius_core.errors import InvalidDocument, ParseError, RuleViolation, Wr
 from numgenius_core.ids import AccountId, ContractId
 from numgenius_core.intervals import Interval
 from numgenius_core.listing import Mode
-from numgenius_core.market import Market, commands as do
+from numgenius_core.market import Market, Settings, commands as do
 from numgenius_core.market.events import Event
+from numgenius_core.market.journal import Snapshot
 from numgenius_core.market.logs import Checkpoint, Transaction
 from numgenius_core.money import MAX_MONEY, TICKS_PER_DOLLAR, Money
 from numgenius_core.offer import Block, Offer
@@ -1068,6 +1069,26 @@ class TestTheSchema:
                     with pytest.raises(RuleViolation):
                         check(bound + beyond, path)
 
+    @pytest.mark.parametrize(
+        "cls",
+        [
+            cls
+            for cls in get_args(do.Command)
+            if any(each.type in {Money, "Money"} and each.name == "amount" for each in fields(cls))
+        ],
+    )
+    @pytest.mark.parametrize("amount", ["9" * 13, "9" * 20, "9" * 30, "1/7", "ten", "1e3", 5, None])
+    def test_the_bound_that_a_refusal_names_is_the_one_that_holds(
+        self, cls: Any, amount: Any
+    ) -> None:
+        names = [name for name, *_ in cls._checks]
+        [fault] = [
+            fault
+            for fault in faults(cls, dict.fromkeys(names, None) | {"amount": amount})
+            if fault[0] == "document.amount"
+        ]
+        assert f"{MAX_MONEY:,}, exact to a tick" in fault[1]
+
     @pytest.mark.parametrize("cls", get_args(do.Command))
     def test_what_is_wrong_is_told_of_the_command_that_is_meant(self, cls: Any) -> None:
         """Not of all that it is none of."""
@@ -1103,9 +1124,71 @@ class TestTheSchema:
         assert jsonschema.exceptions.best_match([error]).json_path == path
         assert said in error.message
 
+    @pytest.mark.parametrize("one_of", [False, True])
+    @pytest.mark.parametrize(
+        "kinds", [do.Command, Event, Snapshot, Everything, get_args(do.Command)[:1], None]
+    )
+    def test_all_that_is_defined_is_referred_to(self, kinds: Any, one_of: bool) -> None:
+        """Generators make nothing of what nothing refers to."""
+        schema = json_schema(one_of=one_of) if kinds is None else json_schema(kinds, one_of=one_of)
+        jsonschema.Draft202012Validator.check_schema(schema)
+        referred = re.findall(r'"\$ref": "#/\$defs/([^"]+)"', json.dumps(schema))
+        assert set(referred) == set(schema.get("$defs", ()))
+
+    @pytest.mark.parametrize("kinds", [do.Command, Event])
+    def test_a_generator_gets_one_of_several_types(self, kinds: Any) -> None:
+        """Each with all of its fields, and told apart by the name under its type."""
+        schema = json_schema(kinds, one_of=True)
+        assert not re.search('"(if|then|allOf)"', json.dumps(schema))
+        assert schema.keys() == {"$schema", "$id", "title", "oneOf", "$defs"}
+        for cls, said in zip(get_args(kinds), schema["oneOf"], strict=True):
+            assert said == {"$ref": f"#/$defs/{cls.__name__}.document"}
+            found = schema["$defs"][f"{cls.__name__}.document"]
+            assert found["properties"]["type"] == {"const": cls.__name__}
+            assert found["properties"].keys() == {"schema", "type"} | {
+                each.name for each in fields(cls)
+            }
+
+    @examples
+    def test_what_a_validator_takes_is_the_same(self, name: str) -> None:
+        document = json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))
+        tried: list[Any] = [document, document | {"type": "Nothing"}, document | {"more": 1}, {}, 5]
+        for changed in tried:
+            conditions, one_of = (
+                jsonschema.Draft202012Validator(json_schema(one_of=each)) for each in (False, True)
+            )
+            assert conditions.is_valid(changed) is one_of.is_valid(changed)
+            assert one_of.is_valid(changed) is (changed is document)
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            do.Tick(),
+            do.AddCredit(account="ann", amount=Money(1)),
+            do.Rent(by="ann", offer=8192, mode=Mode.INTERRUPTIBLE, bid=PerHour(1)),
+            do.SetSettings(settings=Settings(longest_step=timedelta(days=1))),
+        ],
+    )
+    def test_so_it_is_of_commands(self, command: Any) -> None:
+        document = json.loads(to_json(command))
+        conditions, one_of = (
+            jsonschema.Draft202012Validator(json_schema(do.Command, one_of=each))
+            for each in (False, True)
+        )
+        assert conditions.is_valid(document)
+        assert one_of.is_valid(document)
+        values: list[Any] = [[], None, "Stop", {"type": "x"}]
+        for name in document:
+            left_out = {key: value for key, value in document.items() if key != name}
+            for value in values:
+                changed = document | {name: value}
+                assert conditions.is_valid(changed) is one_of.is_valid(changed)
+            assert conditions.is_valid(left_out) is one_of.is_valid(left_out)
+
     def test_a_registry_tells_several_apart(self) -> None:
         kinds: Any = (do.Command, Event, Block, [Block, Interval], [Interval, Block], do.AddCredit)
         schemas = [json_schema(), *map(json_schema, kinds)]
+        schemas += [json_schema(one_of=True), json_schema(do.Command, one_of=True)]
         assert len({each["$id"] for each in schemas}) == len(schemas)
         assert json_schema()["$id"] == "urn:numgenius:1"
         assert json_schema(do.Command) == json_schema(do.Command)
@@ -1131,8 +1214,9 @@ class TestTheSchema:
         assert json_schema(Block) == json_schema([Block])
 
     def test_classes_go_by_their_names_alone(self) -> None:
-        assert set(json_schema([Block])["$defs"]) == {"Block.tagged"}
-        assert "PriceTerms" in json_schema()["$defs"]
+        assert "$defs" not in json_schema(Block)
+        assert {"PriceTerms", "PriceTerms.document"} < set(json_schema()["$defs"])
+        assert "ReservedSchedule" not in json_schema()["$defs"]
 
     def test_two_classes_of_one_name_are_refused(self) -> None:
         double = make_class("Block", {"size": field(type=int)}, frozen=True)

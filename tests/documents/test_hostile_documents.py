@@ -8,9 +8,10 @@ another kind.
 from __future__ import annotations
 
 import json
+import pickle
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from fractions import Fraction
@@ -24,13 +25,18 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from effort import up_to
 from house import FACES, load
-from numgenius_core import Interval, Machine, Market
+from numgenius_core import Interval, Machine, Market, Offer
+from numgenius_core.bids import AuctionResult
+from numgenius_core.billing import Statement
 from numgenius_core.documents import SCHEMA, from_json, json_schema, structure, to_json, unstructure
 from numgenius_core.errors import InvalidDocument, NumgeniusError, RuleViolation, WrongType
+from numgenius_core.market import commands as do
 from numgenius_core.market.commands import Relist
 from numgenius_core.market.journal import command_from_json, market_from_json, market_to_json
-from numgenius_core.sla import Promise, SlaTerms
+from numgenius_core.planning import read_price_series
+from numgenius_core.sla import LinearCredit, Promise, SlaTerms
 from numgenius_core.testing import values
+from numgenius_core.wire import read_earnings, read_offers
 
 CLASSES: Final = sorted(
     {
@@ -292,9 +298,75 @@ class TestTheFaultsOfAllFieldsComeTogether:
         assert [fault.path for fault in caught.value.faults] == ["document.name"]
 
     def test_of_many_objects_with_faults_each_is_told(self) -> None:
+        """Until there are a hundred faults."""
         many = [{"id": 1, "host": "", "gpu_name": "", "gpus": 0}] * 1_000
         with pytest.raises(InvalidDocument) as caught:
             structure(many, tuple[Machine, ...])
         told = [fault.path for fault in caught.value.faults]
         assert told[:3] == [f"document[0].{name}" for name in ("host", "gpu_name", "gpus")]
-        assert {path.partition(".")[0] for path in told} == {f"document[{n}]" for n in range(1_000)}
+        assert {path.partition(".")[0] for path in told} == {f"document[{n}]" for n in range(34)}
+
+
+class TestFaultsHaveAnEnd:
+    """Page: "With a hundred faults, a document is read no further"."""
+
+    @staticmethod
+    def refused(read: Callable[[], Any]) -> tuple[int, InvalidDocument]:
+        """Return how many faults were made of what is refused, and its refusal."""
+        made = 0
+        init = RuleViolation.__init__
+
+        def counted(self: RuleViolation, path: str, need: str, got: str) -> None:
+            nonlocal made
+            made += 1
+            init(self, path, need, got)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(RuleViolation, "__init__", counted)
+            with pytest.raises(InvalidDocument) as caught:
+                read()
+        return made, caught.value
+
+    @pytest.mark.parametrize(
+        ("kind", "wrong"),
+        [
+            (do.Rent, lambda n: {"volumes": ["x"] * n}),
+            (do.Stop, lambda n: {f"f{i}": 1 for i in range(n)}),
+            (Statement, lambda n: {"lines": [{}] * n}),
+            (Offer, lambda n: {"extra": {"a": [float("nan")] * n}}),
+            (AuctionResult, lambda n: {"payments": {f"x{i}": "1" for i in range(n)}}),
+            (LinearCredit, lambda n: {"points": [["x", "y"]] * n}),
+            (Sequence[Sequence[int]], lambda n: [["x"] * 3] * n),
+        ],
+    )
+    def test_its_work_does_not_grow_with_them(self, kind: Any, wrong: Any) -> None:
+        self.refused(lambda: structure(wrong(1), kind))  # what is worked out once for each class
+        few, first = self.refused(lambda: structure(wrong(1_000), kind))
+        many, second = self.refused(lambda: structure(wrong(4_000), kind))
+        assert few == many < 1_000
+        assert [str(each) for each in first.faults] == [str(each) for each in second.faults]
+        assert len(second.faults) == 100
+        assert second.more
+        assert str(second).startswith("document: the first 100 faults\n")
+        assert pickle.loads(pickle.dumps(second)).more
+
+    @pytest.mark.parametrize(
+        "read",
+        [
+            lambda n: read_offers(json.dumps([{"id": "x"}] * n)),
+            lambda n: read_earnings(
+                json.dumps({"sday": 1, "eday": 2, "per_machine": [{"machine_id": "x"}] * n})
+            ),
+            lambda n: read_price_series("time,price\n" + "x,y\n" * n),
+        ],
+    )
+    def test_nor_does_it_of_what_others_wrote(self, read: Any) -> None:
+        few, _ = self.refused(lambda: read(1_000))
+        many, refusal = self.refused(lambda: read(4_000))
+        assert few == many
+        assert (len(refusal.faults), refusal.more) == (100, True)
+
+    def test_fewer_are_all_there_are(self) -> None:
+        _, refusal = self.refused(lambda: structure({"volumes": ["x"] * 90}, do.Rent))
+        assert not refusal.more
+        assert len(refusal.faults) == 93  # and three fields that are missing

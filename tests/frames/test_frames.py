@@ -23,10 +23,10 @@ from numgenius_core import frames
 from numgenius_core._numbers import round_half_even
 from numgenius_core.errors import RuleViolation, WrongType
 from numgenius_core.frames import PICO_COLUMNS, Column, Columns
-from numgenius_core.frames._exact import TICKS_PER_NANO, ExactFrame, Number
+from numgenius_core.frames._exact import ExactFrame, Number
 from numgenius_core.intervals import Interval, from_epoch, to_epoch
 from numgenius_core.listing import Mode, PriceTerms
-from numgenius_core.money import Money
+from numgenius_core.money import TICKS_PER_NANO, Money
 from numgenius_core.offer import Offer
 from numgenius_core.prices import CurveSchedule, quote
 from numgenius_core.rates import PerGbMonth, PerGpuHour, PerHour

@@ -619,6 +619,8 @@ def _promise(found: Document) -> Any:
 
 P = "machines[0].instances[2].promise"
 DAY_OF = "machines[0].instances[2].facts[1].day"
+DAY_AS_READ = "snapshot.machines[0].instances['2'].facts[1].day"
+A_SHARE = "need a share as text, from 0 to 1, at most 9 decimals"
 HELD = f"{P}.ledger: need $"
 SINCE = f"{P}.since: need an instant of the day, from 2026-01-02 00:00:00+00:00 up to 2026-01-02 04"
 WORTH = (
@@ -710,12 +712,12 @@ PROMISES: dict[str, tuple[Callable[[Document], object], str]] = {
         f"{DAY_OF}.intended: need 0 to 86,400, got 90,000",
     ),
     "a settled day of more uptime than there is": (
-        lambda d: _put(_settled(d), uptime=1_000_000_001),
-        f"{DAY_OF}.uptime: need 0 to 1,000,000,000, got 1,000,000,001",
+        lambda d: _put(_settled(d), uptime="1.000000001"),
+        f'{DAY_AS_READ}.uptime: {A_SHARE}, got "1.000000001"',
     ),
     "a settled day of a blend below none": (
-        lambda d: _put(_settled(d), blend=-1),
-        f"{DAY_OF}.blend: need 0 to 1,000,000,000, got -1",
+        lambda d: _put(_settled(d), blend="-0.1"),
+        f'{DAY_AS_READ}.blend: {A_SHARE}, got "-0.1"',
     ),
     "a settled day with a credit below zero": (
         lambda d: _put(_settled(d), credit="-1.00"),

@@ -501,6 +501,20 @@ class TestReserved:
         with pytest.raises(RuleViolation, match="an amount above zero"):
             c.Prepay(by=ANN, contract=poor, amount=Money(0))
 
+    def test_a_balance_that_is_too_little_is_shown_as_less_than_what_was_asked(self) -> None:
+        """After three seconds $999.9991666… are left: rounded as usual, what was asked for."""
+        w = world(1)
+        instance = w.rent(1)
+        w.do(c.Tick(), 3)
+        told = "999.999166667"
+        assert str(w.balance()) == told
+        with pytest.raises(InsufficientCredit) as caught:
+            w.do(c.Prepay(by=ANN, contract=instance, amount=Money(told)))
+        assert (caught.value.need, caught.value.got) == (
+            f"a balance of at least ${told}",
+            "$999.999166666",
+        )
+
     def test_whether_a_machine_is_verified_counts_when_it_is_prepaid(self) -> None:
         """Guide: "Unverified machines have no reserved price", while they are unverified."""
         w = world(1)
@@ -830,7 +844,7 @@ class TestMaintenance:
     def test_a_host_neither_locks_nor_numbers(self) -> None:
         w = world()
         locked, numbered = changed(window(HOUR), locked=True), changed(window(HOUR), id=7)
-        need = r"window\.locked: need False: only the marketplace locks windows, got True$"
+        need = r"need a window that is not locked: only the marketplace locks windows, got one that"
         with pytest.raises(NotAllowed, match=need):
             w.do(c.ScheduleMaintenance(by=HOST, machine=M1, window=locked))
         need = r"window\.id: need 0: the market gives the number, got 7$"

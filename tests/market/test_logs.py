@@ -17,7 +17,7 @@ from attrs import evolve
 from hypothesis import given, strategies as st
 
 from effort import examples, up_to
-from log_checks import LAWS, Opens, empty, furnished, paid, rent
+from log_checks import LAWS, Opens, empty, furnished, paid, rent, rent_volume
 from market_world import ANN, BOB, HOST, START, second
 from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import (
@@ -27,6 +27,7 @@ from numgenius_core.errors import (
     InvalidDocument,
     NotAllowed,
     NumgeniusError,
+    ReactionRefused,
     RuleViolation,
     UnknownId,
     WrongType,
@@ -227,6 +228,137 @@ class Undone(MemoryLog):
             self.left = entries[:-1]
             raise UnicodeError("surrogates not allowed")
         super().append(expected, [*self.left, *entries])
+
+
+class Again(MemoryLog):
+    """Takes an id again that is there already, and keeps its first answer."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        try:
+            super().append(expected, entries)
+        except Conflict as conflict:
+            if conflict.command_id is None:
+                raise
+            key = conflict.command_id
+            super().append(
+                expected,
+                [evolve(e, command_id=None) if e.command_id == key else e for e in entries],
+            )
+
+
+class AgainIfEmpty(Again):
+    """Does so where nothing has happened: no number of an event is taken twice then."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        if any(entry.all for entry in entries):
+            MemoryLog.append(self, expected, entries)
+        else:
+            super().append(expected, entries)
+
+
+class Keyed(MemoryLog):
+    """Refuses an id that is there already as its database does."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        try:
+            super().append(expected, entries)
+        except Conflict as conflict:
+            if conflict.command_id is None:
+                raise
+            raise OSError("UNIQUE constraint failed") from None
+
+
+class Misnaming(MemoryLog):
+    """Says of an id that is there already that there are fewer events."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        try:
+            super().append(expected, entries)
+        except Conflict as conflict:
+            found = conflict.found - (conflict.command_id is not None)
+            raise Conflict(conflict.expected, found, conflict.command_id) from None
+
+
+class Answering(MemoryLog):
+    """Refuses an id that is there already, and gives its other answer from then on."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        try:
+            super().append(expected, entries)
+        except Conflict as conflict:
+            if (key := conflict.command_id) is not None:
+                self._replies[key] = Reply((), entries[-1].text)
+            raise
+
+
+class DueOnce(MemoryLog):
+    """Keeps what had come due before the first entry of an append, and no other."""
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        super().append(expected, [*entries[:1], *(evolve(each, due=()) for each in entries[1:])])
+
+
+class Gapped(MemoryLog):
+    """Gives numbers away that what it refuses does not use: its last one is no count."""
+
+    used = 0
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        try:
+            super().append(expected, entries)
+        except Conflict:
+            raise
+        except Exception:
+            self.used += 1
+            raise
+
+    @property
+    def version(self) -> int:
+        return super().version + self.used
+
+
+class GappedByConflicts(MemoryLog):
+    """Does so with what is in conflict."""
+
+    used = 0
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        try:
+            super().append(expected, entries)
+        except Conflict:
+            self.used = 1
+            raise
+
+    @property
+    def version(self) -> int:
+        return super().version + self.used
+
+
+class Capped(MemoryLog):
+    """Counts as far as a page goes."""
+
+    @property
+    def version(self) -> int:
+        return min(super().version, 10_000)
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        super().append(len(self._events) if expected == 10_000 else expected, entries)
+
+
+class Cached(MemoryLog):
+    """Counts when it is opened, and then what it appends itself."""
+
+    def __init__(self, shared: MemoryLog) -> None:
+        vars(self).update(vars(shared))
+        self.count = len(self._events)
+
+    @property
+    def version(self) -> int:
+        return self.count
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        super().append(expected, entries)
+        self.count = len(self._events)
 
 
 class Raising(MemoryLog):
@@ -474,12 +606,30 @@ class TestEveryLog:
             (WidelyPaged, "it reads to the end", "of the 10,001 events after 0 it reads 10,000"),
             (Skipping, "it reads to the end", "of the 10,001 events after 0 it reads 9,991"),
             (Raising, "it keeps the order", "raised OSError: no space left"),
+            (Again, "an id is taken once", "an id .* without events, is taken again"),
+            (AgainIfEmpty, "an id is taken once", "an id .* without events, is taken again"),
+            (Keyed, "an id is taken once", "without events, is refused by OSError"),
+            (Misnaming, "an id is taken once", "names other numbers of events"),
+            (Answering, "an id is taken once", "is refused, and something of it is kept"),
+            (DueOnce, "it keeps the order", "its version is 3 after 4 events"),
+            (Gapped, "all of it or nothing", "its version is 2 after 1 events"),
+            (GappedByConflicts, "it refuses who is behind", "its version is 2 after 1 events"),
+            (Capped, "it reads to the end", "its version is 10,000 after 10,001 events"),
         ],
     )
     def test_a_wrong_one_is_caught(self, wrong: type[MemoryLog], law: str, fault: str) -> None:
         with pytest.raises(LawBroken, match=fault) as caught:
             check_log(lambda: opener(wrong))
         assert (caught.value.rule, caught.value.law) == ("log", law)
+
+    def test_so_is_one_that_does_not_count_what_others_append(self) -> None:
+        def fresh() -> Opens:
+            shared = MemoryLog()
+            return lambda: Cached(shared)
+
+        with pytest.raises(LawBroken, match="its version is 0 after 4 events") as caught:
+            check_log(fresh)
+        assert caught.value.law == "it keeps the order"
 
     @pytest.mark.parametrize(
         "how",
@@ -793,6 +943,177 @@ class TestConflicts:
         assert [event.at for event in late.read()] == [second(5)] * 2
 
 
+class Lost(MemoryLog):
+    """Has lost its tail, or all from an event on, and counts as before."""
+
+    whole = 4
+
+    def read(self, after: int = 0) -> Iterator[Event]:
+        return islice(super().read(after), max(0, self.whole - after))
+
+
+class Stubborn(MemoryLog):
+    """Says that others were faster, and has nothing new; each time, or a number of times."""
+
+    asked = 0
+    times: float = float("inf")
+
+    def append(self, expected: int, entries: Sequence[Entry]) -> None:
+        self.asked += 1
+        if self.asked <= self.times:
+            raise Conflict(expected, expected + 1)
+        super().append(expected, entries)
+
+
+class Restarted(MemoryLog):
+    """A server that crashes while it is read, and then has fewer events than it said."""
+
+    restarts = 0
+
+    @property
+    def epoch(self) -> int:
+        return self.restarts
+
+    def read(self, after: int = 0) -> Iterator[Event]:
+        if len(self._events) == 6:
+            del self._events[4:]
+            self.restarts += 1
+            self._checkpoint = None
+        return super().read(after)
+
+
+class TestALogThatDisagreesWithItself:
+    """Log: "read gives … at least as many as version said before"; no writer asks for ever."""
+
+    pay = c.AddCredit(account=ANN, amount=Money(1))
+
+    def test_fewer_events_than_it_says(self) -> None:
+        log = Lost()
+        one, two = furnished(log), Writer(log)
+        before = two.market
+        one.execute(self.pay, at=START)
+        one.execute(self.pay, at=START)
+        need = "^log: need the 6 events that it says it has, got 4 events$"
+        for late in (
+            two.catch_up,
+            lambda: two.execute(self.pay, at=START),
+            lambda: Writer(log),
+        ):
+            with pytest.raises(RuleViolation, match=need):
+                late()
+        assert two.market is before
+        assert log.version == 6
+
+    def test_one_that_has_lost_them_because_it_crashed(self) -> None:
+        """Then it is begun anew, and nothing is at fault."""
+        log = Restarted()
+        one, two = furnished(log), Writer(log)
+        one.execute(self.pay, self.pay, at=START)
+        assert log.version == 6
+        assert two.catch_up() == replay(log.read())
+        assert two.market.version == 4
+        assert two.execute(self.pay, at=START)
+
+    def test_conflicts_without_end_and_without_news(self) -> None:
+        log = Stubborn()
+        writer = Writer(log)
+        need = "^log: need to take what follows 0 events, all it has, got 300 conflicts$"
+        with pytest.raises(RuleViolation, match=need) as caught:
+            writer.execute(self.pay, at=START)
+        assert isinstance(caught.value.__cause__, Conflict)
+        assert log.asked == 301
+
+    def test_as_many_as_there_may_be(self) -> None:
+        log = Stubborn()
+        log.times = 300
+        assert Writer(log).execute(self.pay, at=START)
+
+    def test_as_many_as_others_are_faster(self) -> None:
+        log = Contended(0)
+        one, two = Writer(log), Writer(log)
+        log.times, log.meanwhile = (
+            350,
+            lambda: MemoryLog.append(log, len(log._events), [Entry(events=[paid(1)])]),
+        )
+        assert one.execute(self.pay, at=START)
+        assert two.catch_up().version == 351
+
+    def test_what_is_gone_is_known_before_the_market_forgets_it(self) -> None:
+        """Who takes the market in another thread, and then the archive, misses nothing."""
+
+        class Watched(Writer):
+            watching = False
+
+            def __setattr__(self, name: str, value: Any) -> None:
+                if name == "market" and self.watching:
+                    gone = self.market.homes.keys() - value.homes.keys()
+                    forgotten = self.market.volumes.keys() - value.volumes.keys()
+                    assert gone <= self.instances.keys()
+                    assert forgotten <= self.volumes.keys()
+                    seen.append((len(gone), len(forgotten)))
+                super().__setattr__(name, value)
+
+        seen: list[tuple[int, int]] = []
+        log = MemoryLog()
+        (contract,) = rent(furnished(log))
+        one, other = Watched(log), Watched(log)
+        volume = rent_volume(one)
+        other.catch_up()
+        one.watching = other.watching = True
+        for command in (
+            c.Destroy(by=ANN, contract=contract),
+            c.DeleteVolume(by=ANN, volume=volume),
+        ):
+            one.execute(command, at=second(5))
+        other.catch_up()
+        assert [each for each in seen if any(each)] == [(1, 0), (0, 1), (1, 1)]
+
+
+class TestAnIdThatTwoAreAskedAtOnce:
+    """A command id "makes a request that is repeated give its first answer": to both of them."""
+
+    nothing: ClassVar[Sequence[c.Command]] = [c.Tick()]
+    payment: ClassVar[Sequence[c.Command]] = [c.AddCredit(account=ANN, amount=Money(1))]
+
+    @pytest.mark.parametrize("commands", [nothing, payment], ids=["no event", "an event"])
+    def test_both_are_told_what_was_told_first(self, commands: Sequence[c.Command]) -> None:
+        log, told = MemoryLog(), list[Any]()
+        one, two = Writer(log), Writer(log)
+
+        def faster(_: Market, __: Sequence[Event]) -> str:
+            """Let another writer be asked when this one has looked for the id already."""
+            if not told:
+                told.extend(two.execute_all([wanted("second")], at=START))
+            return "first"
+
+        def wanted(text: str, tell: Any = None) -> Transaction:
+            return Transaction(
+                commands=commands, command_id="ann 7", tell=tell or (lambda *_: text)
+            )
+
+        more = Transaction(commands=self.payment, command_id="ben 8")
+        first, other = one.execute_all([wanted("first", faster), more], at=START)
+        assert isinstance(first, Reply)
+        assert [first, first] == [*told, log.reply("ann 7")]
+        assert first.text == "second"
+        assert isinstance(other, Reply)
+        assert len(other.events) == 1  # what goes along with it happens all the same
+        assert log.version == len(first.events) + 1
+
+    def test_a_log_refuses_it_and_says_which(self) -> None:
+        log = MemoryLog(ids=1)
+        log.append(0, [Entry(events=[], command_id="a")])
+        with pytest.raises(Conflict, match=r"^the log has an entry of the command id 'a' already$"):
+            log.append(0, [Entry(events=[paid(1)]), Entry(events=[], command_id="a")])
+        log.append(0, [Entry(events=[], command_id="b")])
+        log.append(0, [Entry(events=[], command_id="a")])  # which it has forgotten by then
+        twice = [Entry(events=[], command_id="c"), Entry(events=[], command_id="c")]
+        need = r"^entries\[1\].command_id: need another id than entries\[0\], got 'c'$"
+        with pytest.raises(RuleViolation, match=need):
+            log.append(0, twice)
+        assert (log.version, log.reply("c")) == (0, None)
+
+
 class TestRequests:
     """What is carried out together, and what a repeated request is told."""
 
@@ -871,12 +1192,12 @@ class TestRequests:
             yield c.Stop(by=ANN, contract=7)
 
         strict = Writer(MemoryLog(), react=too_much)
-        with pytest.raises(UnknownId, match=r"^reaction to CreditAdded\.contract: need an inst"):
+        with pytest.raises(ReactionRefused, match=r"^reaction to CreditAdded: contract: need an"):
             strict.execute(c.AddCredit(account=ANN, amount=Money(2)), at=START)
         assert not strict.log.version
         paid = Transaction(commands=[c.AddCredit(account=ANN, amount=Money(2))])
         [refusal] = strict.execute_all([paid], at=START)
-        assert isinstance(refusal, UnknownId)
+        assert isinstance(refusal, ReactionRefused)
         assert (refusal.__traceback__, refusal.__context__) == (None, None)  # it is an answer
         assert isinstance(refusal.__cause__, UnknownId)
         assert refusal.__cause__.__traceback__ is None
@@ -895,7 +1216,7 @@ class TestRequests:
         )
         stuck, before = Writer(log, react=wrong), log.version
         for command in (c.Tick(), c.AddCredit(account=BOB, amount=Money(1))):
-            with pytest.raises(IllegalMove):
+            with pytest.raises(ReactionRefused):
                 stuck.execute(command, at=second(99))
         assert log.version == before
         mended = Writer(log, react=lambda _market, _event: ())
@@ -916,10 +1237,14 @@ class TestRequests:
         offer = writer.market.machine(MachineId(1)).offer_id(0)
         low = c.Rent(by=BOB, offer=offer, mode=Mode.INTERRUPTIBLE, bid=PerHour(1))
         with pytest.raises(
-            IllegalMove, match=r"^reaction to ContractCreated: loaded: not pos"
+            ReactionRefused, match=r"^reaction to ContractCreated: loaded: not pos"
         ) as caught:
             writer.execute(low, at=second(1))
-        assert (caught.value.state, type(caught.value.__cause__)) == ("paused", IllegalMove)
+        cause = caught.value.__cause__
+        assert isinstance(cause, IllegalMove)
+        assert (caught.value.event, caught.value.refusal) == ("ContractCreated", str(cause))
+        assert not issubclass(ReactionRefused, RuleViolation)  # whoever asked broke no rule
+        assert caught.value.code == "reaction_refused"
         [note] = caught.value.__notes__
         assert note.startswith("in reaction to ContractCreated(at=")
 
@@ -933,7 +1258,9 @@ class TestRequests:
         writer.execute(command, at=second(1))
         broken = Writer(log, react=of_nobody)
         for innocent in (c.Tick(), c.AddCredit(account=BOB, amount=Money(1))):
-            with pytest.raises(NotAllowed, match=r"^reaction to InstanceExpired\.by: need the cl"):
+            with pytest.raises(
+                ReactionRefused, match=r"^reaction to InstanceExpired: by: need the"
+            ):
                 broken.execute(innocent, at=second(99))
         assert broken.execute(c.Tick(), at=second(59)) == ()
         assert Writer(log).execute(c.AddCredit(account=BOB, amount=Money(1)), at=second(99))
@@ -943,15 +1270,16 @@ class TestRequests:
             raise NotAllowed("account", "another name", "ann")
 
         writer = Writer(MemoryLog(), react=refuses)
-        with pytest.raises(NotAllowed, match=r"^reaction to CreditAdded\.account: need another"):
+        with pytest.raises(ReactionRefused, match=r"^reaction to CreditAdded: account: need ano"):
             writer.execute(c.AddCredit(account=ANN, amount=Money(2)), at=START)
 
         def misreads(_market: Market, _event: Event) -> Iterable[c.Command]:
             raise InvalidDocument("cards.json", ())
 
         writer = Writer(MemoryLog(), react=misreads)
-        with pytest.raises(InvalidDocument) as caught:
+        with pytest.raises(ReactionRefused) as caught:
             writer.execute(c.AddCredit(account=ANN, amount=Money(2)), at=START)
+        assert isinstance(caught.value.__cause__, InvalidDocument)
         assert caught.value.__notes__[0].startswith("in reaction to CreditAdded(at=")
 
     @staticmethod
@@ -1056,6 +1384,72 @@ class TestRequests:
         writer.execute(c.Tick(), at=second(1 + 120 * 3_600))
         assert states == [InstanceState.STOPPED]  # though it stops in a later event
 
+    @staticmethod
+    def charged(_market: Market, event: Event) -> Iterable[c.Command]:
+        if isinstance(event, ChargeDue):
+            yield c.AddCredit(account=event.account, amount=Money(50))
+
+    @pytest.mark.parametrize("hours", [0, 49, 50, 99, 100, 120, 400])
+    @pytest.mark.parametrize("reacts", [True, False])
+    def test_a_look_ahead_is_the_market_that_a_tick_would_lead_to(
+        self, hours: int, *, reacts: bool
+    ) -> None:
+        """Nothing is written, and the writer is as it was."""
+        writer = self.runs_dry(self.charged if reacts else None)
+        before, version, at = writer.market, writer.log.version, second(1 + 3_600 * hours)
+        seen = writer.until(at)
+        assert (writer.market, writer.log.version) == (before, version)
+        assert writer.market is before
+        if not reacts:
+            assert seen == views.until(before, at)
+        writer.execute(c.Tick(), at=at)
+        assert seen == writer.market == writer.until(at)
+
+    def test_a_look_ahead_shows_what_reactions_keep_running(self) -> None:
+        writer = self.runs_dry(self.charged)
+        later = second(1 + 3_600 * 120)
+        [seen] = views.instances_of(writer.until(later), ANN)
+        [unpaid] = views.instances_of(views.until(writer.market, later), ANN)
+        assert (seen.state, unpaid.state) == (InstanceState.RUNNING, InstanceState.STOPPED)
+
+    def test_a_look_back_is_a_look_at_now_and_no_instant_is_refused(self) -> None:
+        writer = self.runs_dry(self.charged)
+        writer.execute(c.Label(by=ANN, contract=writer.market.last, label="now"), at=second(60))
+        assert writer.until(START) == writer.market
+        with pytest.raises(WrongType, match=r"^at: "):
+            writer.until(cast("Any", "now"))
+
+    def test_a_look_ahead_that_meets_a_refused_reaction(self) -> None:
+        def wrong(_market: Market, event: Event) -> Iterable[c.Command]:
+            if isinstance(event, ChargeDue):
+                yield c.Stop(by=ANN, contract=7)
+
+        writer = self.runs_dry(wrong)
+        assert writer.until(second(3_600)) is writer.market
+        with pytest.raises(ReactionRefused, match=r"^reaction to ChargeDue: contract: need"):
+            writer.until(second(3_600 * 60))
+        unsure = self.runs_dry(
+            cast("Any", lambda _, event: None if isinstance(event, ChargeDue) else ())
+        )
+        with pytest.raises(WrongType, match=r"^react: need a series"):
+            unsure.until(second(3_600 * 60))
+
+    def test_a_look_ahead_from_the_midst_of_what_belongs_together(self) -> None:
+        """A log that was read up to an event which others follow at once."""
+        whole = self.runs_dry(None)
+        whole.execute(c.Tick(), at=second(1 + 3_600 * 120))
+        events = list(whole.log.read())
+        cut = next(n for n, each in enumerate(events, 1) if isinstance(each, BalanceRanOut))
+        log = MemoryLog()
+        log.append(0, [Entry(events=events[:cut])])
+        writer = Writer(log)
+        assert writer.market.unsettled
+        for _ in range(2):
+            seen = writer.until(writer.market.now)
+            assert seen == whole.market
+            writer.execute(at=writer.market.now)
+        assert list(log.read()) == events
+
     def test_a_command_that_is_made_from_those_before_it(self) -> None:
         writer = furnished(MemoryLog())
         offer = writer.market.machine(MachineId(1)).offer_id(0)
@@ -1138,9 +1532,8 @@ class TestRequests:
         writer = furnished(MemoryLog())
         before = writer.market
         wanted: Any = Transaction(means=lambda _, __: [7])  # type: ignore[list-item]
-        (result,) = writer.execute_all([wanted], at=START)
-        assert isinstance(result, WrongType)
-        assert "commands[0]" in str(result)
+        with pytest.raises(WrongType, match=r"commands\[0\]"):
+            writer.execute_all([wanted], at=START)
         assert writer.market is before
 
     def test_who_must_be_told(self) -> None:
@@ -1285,17 +1678,46 @@ class TestWhatIsRefused:
                 make()
         assert not writer.log.version
 
-    def test_what_is_told_is_text_and_a_reaction_is_commands(self) -> None:
+    @pytest.mark.parametrize(
+        ("wrong", "react", "said"),
+        [
+            ({"tell": lambda *_: {}}, None, "tell: need a str, got {}"),
+            ({"tell": lambda *_: None}, None, "tell: need a str, got None"),
+            ({"means": lambda *_: None}, None, "commands: need a series of values, got None"),
+            ({"means": lambda *_: [7]}, None, "commands[0]: need a command of a market, got 7"),
+            ({"means": lambda *_: [lambda _: 7]}, None, "command: need a command of a market, got"),
+            ({"commands": [lambda _: None]}, None, "command: need a command of a market, got None"),
+            ({}, lambda *_: None, "react: need a series of values, got None"),
+            ({}, lambda *_: c.Tick(), "react: need a series of values, got Tick()"),
+            ({}, lambda *_: [c.Tick(), 7], "react[1]: need a command of a market, got 7"),
+        ],
+    )
+    def test_what_a_function_of_the_service_gives_is_its_fault(
+        self, wrong: dict[str, Any], react: Any, said: str
+    ) -> None:
+        """It is raised, as whatever else such a function raises, and is nobody's refusal."""
+        writer = Writer(MemoryLog(), react=react)
         credit = c.AddCredit(account=ANN, amount=Money(2))
-        told = Transaction(commands=[credit], tell=cast("Any", lambda *_: {}))
-        unsure = Writer(MemoryLog(), react=cast("Any", lambda *_: None))
-        for writer, wanted in (
-            (Writer(MemoryLog()), told),
-            (unsure, Transaction(commands=[credit])),
-        ):
-            (refusal,) = writer.execute_all([wanted], at=START)
-            assert isinstance(refusal, WrongType)
-            assert not writer.log.version
+        good = Transaction(commands=[credit], command_id="good")
+        bad = Transaction(**({"commands": [credit]} | wrong))
+        with pytest.raises(WrongType, match=re.escape(said)) as caught:
+            writer.execute_all([bad] if react else [good, bad], at=START)
+        assert [note[:26] for note in getattr(caught.value, "__notes__", ())] == (
+            ["in reaction to CreditAdded"] if react else []
+        )
+        assert (writer.log.version, writer.log.reply("good")) == (0, None)
+
+    def test_what_a_function_of_the_service_refuses_is_a_refusal(self) -> None:
+        """It has looked at the market, and says why not."""
+
+        def refuses(*_: Any) -> Any:
+            raise NotAllowed("account", "another name", "ann")
+
+        credit = c.AddCredit(account=ANN, amount=Money(2))
+        for how in ({"means": refuses}, {"commands": [refuses]}, {"tell": refuses}):
+            wanted: Any = {"commands": [credit]} | how
+            [told] = Writer(MemoryLog()).execute_all([Transaction(**wanted)], at=START)
+            assert isinstance(told, NotAllowed)
 
     def test_every_writer_knows_what_is_gone(self) -> None:
         one = furnished(MemoryLog())

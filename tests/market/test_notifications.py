@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from fractions import Fraction
 from typing import get_args
 
@@ -126,8 +127,12 @@ class TestEveryEvent:
     def test_facts_are_plain_and_a_word_means_one_kind_of_thing(self, story: Told) -> None:
         kinds: dict[str, set[type]] = {}
         for each in story.told + another_story().told:
-            facts = dict(each.facts)
+            facts = each.facts
+            assert type(facts) is dict
             assert json.loads(json.dumps(facts)) == facts
+            facts.clear()  # its own, made for this look
+            facts = each.facts
+            assert facts
             for name, fact in facts.items():
                 kinds.setdefault(name, set()).add(type(fact))
         for name in ("machine", "contract", "volume", "increase"):
@@ -185,6 +190,33 @@ class TestWhoIsTold:
             (BOB, "promise settled"),
             (HOST, "promise settled"),
         ] * len(back)
+
+    def test_what_came_due_and_not_what_settlements_keep(self) -> None:
+        [paid] = [n for n in another_story().told if n.kind == "promise settled"][:1]
+        assert set(paid.facts) == {"contract", "day", "closes"}
+        assert {type(paid.facts["day"][name]) for name in ("uptime", "blend", "credit")} == {str}
+
+    def test_of_an_end_that_rolls_nobody(self) -> None:
+        """Once a day the end of all on the machine would be news otherwise."""
+        w = Told()
+        for name in (ANN, BOB):
+            w.do(c.AddCredit(account=name, amount=Money(5_000)))
+        w.add(4)
+        w.list(prices(), rolling=timedelta(days=20), volume_mb=None)
+        [offer] = views.volume_offers(w.market, w.now)
+        w.do(c.RentVolume(by=BOB, offer=offer.id))
+        w.rent(1)
+        w.told.clear()
+        rolled = w.do(c.Tick(), 3 * DAY)
+        assert {type(each) for each in rolled} >= {e.ContractExtended, e.VolumeExtended}
+        assert w.told == []
+        w.list(prices(), rolling=timedelta(days=30))  # at the instant of a roll
+        assert w.of(e.ContractExtended) == [(ANN, "contract extended")]
+        assert w.of(e.VolumeExtended) == [(BOB, "volume extended")]
+        w.told.clear()
+        w.list(prices(2), rolling=timedelta(days=40))
+        w.do(c.AcceptPriceIncrease(by=ANN, increase=max(w.market.asked)))
+        assert w.of(e.ContractExtended) == [(ANN, "contract extended")]
 
     def test_maintenance_everyone_on_the_machine_once(self) -> None:
         w = Told()

@@ -143,7 +143,7 @@ def test_where_none_is_sold_or_at_another_price() -> None:
     rent = c.Rent(by=ANN, offer=w.offer(1, 1), mode=Mode.ON_DEMAND, target=TARGET)
     fee = w.instance(number).contract.sla_fee_at(w.now)
     assert refused(lambda: w.do(evolve(rent, sla_fee=PerHour("0.03")))) == (
-        f"sla_fee: need what the promise costs now, {fee} $/hour, got 0.03"
+        f"sla_fee: need what the promise costs now, {round(fee, 9)} $/hour, got 0.03"
     )
     free = evolve(rent, by=HOST)
     assert refused(lambda: w.do(free)) == "target: need none for a free test, got 0.95"

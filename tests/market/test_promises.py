@@ -104,6 +104,19 @@ class TestRenting:
         number = w.rent(1, target=TARGET, sla_fee=fee)
         assert w.instance(number).promise is not None
 
+    def test_the_price_that_it_was_told_is_that_of_a_quote_or_a_frame(self) -> None:
+        w = promising()
+        (offer,) = views.offers(w.market, w.now)
+        line = quote(offer, timedelta(hours=1), target=TARGET).lines[-1]
+        told = str(line.amount)
+        exact = cover(SlaTerms(Promise(CLAIM), TARGET), PerHour("3.50")).fee
+        assert str(exact) != told == "0.040420898"
+        for other in ("0.040420897", "0.040420899", "0.0404208984", "0.04042089844"):
+            with pytest.raises(RuleViolation) as caught:
+                w.rent(1, target=TARGET, sla_fee=PerHour(other))
+        assert caught.value.need == f"what the promise costs now, {told} $/hour"
+        assert w.rent(1, target=TARGET, sla_fee=PerHour(told))
+
     @pytest.mark.parametrize(
         ("listed", "rented", "place"),
         [

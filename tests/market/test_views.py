@@ -18,6 +18,7 @@ from hypothesis import given, settings, strategies as st
 
 from effort import examples, up_to
 from market_world import ANN, BOB, HOST, World, prices, second, world
+from numgenius_core._checks import check_kind
 from numgenius_core.contracts import InstanceState
 from numgenius_core.errors import RuleViolation, UnknownId, WrongType
 from numgenius_core.gpus import blocks
@@ -29,6 +30,7 @@ from numgenius_core.market import (
     Market,
     RentedVolume,
     Settings,
+    _instance_views,
     _looking_ahead,
     commands as c,
     events as e,
@@ -42,7 +44,8 @@ from numgenius_core.market._looking_ahead import market_at, part_of
 from numgenius_core.market.events import BalanceRanOut
 from numgenius_core.market.journal import market_from_json, market_to_json
 from numgenius_core.money import ZERO, Money
-from numgenius_core.testing import markets
+from numgenius_core.rates import PerGbMonth
+from numgenius_core.testing import books_of, markets
 
 HOUR, DAY = 3_600, 86_400
 LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -354,6 +357,62 @@ class TestWhatIsGoneAndNotGiven:
         assert all_of_it.total == views.balance(w.market, HOST, second(2 * HOUR))
         [none] = views.earnings(w.market, HOST, period, archive={}, volumes={})
         assert none.total == ZERO
+
+    def test_what_the_market_has_too_counts_once_as_the_market_has_it(self) -> None:
+        """An archive may be newer than its market: a writer goes on while a reader has both."""
+        price, kept = PerGbMonth(72), dict[Any, RentedVolume]()
+        w = world(1, prices(2), volume_mb=100_000, volume_price=price)
+        [disk] = views.volume_offers(w.market, w.now)
+        w.do(c.RentVolume(by=BOB, offer=disk.id, size_mb=50_000))
+        [volume] = w.market.volumes
+        contract = w.rent(1)
+        w.do(c.Tick(), HOUR)
+        before = w.market
+        w.do(c.Destroy(by=ANN, contract=contract), 2 * HOUR)
+        deleted = c.DeleteVolume(by=BOB, volume=volume)
+        after, _ = execute(w.market, deleted, second(2 * HOUR), volumes=kept)
+        both: dict[str, Any] = {"archive": w.archive, "volumes": kept}
+        assert (list(w.archive), list(kept)) == ([contract], [volume])
+        for end in (HOUR, 3 * HOUR):  # the market's own time, and what is ahead of it
+            period, at = Interval(second(0), second(end)), second(end)
+            [alone] = views.earnings(before, HOST, period)
+            assert views.earnings(before, HOST, period, **both) == (alone,)
+            assert alone.total == views.balance(before, HOST, at)
+            assert alone.volumes
+            assert books_of(before, at, w.archive, kept) == books_of(before, at)
+            history = views.uptime_history(before, MachineId(1), at)
+            machine: Any = (MachineId(1), at)
+            assert views.uptime_history(before, *machine, archive=w.archive) == history
+            bill = views.statement_of(before, contract, period)
+            assert views.statement_of(before, contract, period, archive=w.archive) == bill
+            stored = views.volume_statement_of(before, volume, period)
+            assert views.volume_statement_of(before, volume, period, volumes=kept) == stored
+            assert views.deposit_of(before, contract, at, archive=w.archive).left == ZERO
+        [both_gone] = views.earnings(after, HOST, Interval(second(0), w.now), **both)
+        assert both_gone.total == views.balance(after, HOST, w.now)
+
+    def test_archives_that_grow_meanwhile_are_taken_as_they_were(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        w, kept = self.gone(volume_price=PerGbMonth(72))
+        more = iter(range(1_000, 2_000))
+
+        def meanwhile(value: object, kind: Any, path: str) -> None:
+            """Let a writer go on while a reader looks at what is there."""
+            if path.startswith("archive["):
+                w.archive[ContractId(next(more))] = next(iter(w.archive.values()))
+            elif path.startswith("volumes["):
+                kept[VolumeId(next(more))] = next(iter(kept.values()))
+            check_kind(value, kind, path)
+
+        period = Interval(second(0), second(DAY))
+        [there] = views.earnings(w.market, HOST, period, archive=w.archive, volumes=kept)
+        monkeypatch.setattr(_instance_views, "check_kind", meanwhile)
+        asked: Any = {"archive": w.archive, "volumes": kept}
+        assert views.earnings(w.market, HOST, period, **asked) == (there,)
+        told = views.uptime_history(w.market, MachineId(1), second(DAY), archive=w.archive)
+        assert len(told.rentals) == 1
+        assert (len(w.archive), len(kept)) == (4, 2)
 
     def test_what_was_gone_before_is_not_missed(self) -> None:
         w, _ = self.gone()

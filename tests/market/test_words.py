@@ -197,7 +197,7 @@ COMMANDS: list[tuple[Callable[[Told], c.Command], str]] = [
     ),
     (
         lambda t: c.Prepay(by=ANN, contract=t.demand, amount=Money(1_000)),
-        "account: need a balance of at least $1000.00, got $989.966666667",
+        "account: need a balance of at least $1000.00, got $989.966666666",
     ),
     (
         lambda _: c.Destroy(by=ANN, contract=ContractId(99)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +19,11 @@ from fastapi.testclient import TestClient
 from examples import fastapi_market
 from examples.fastapi_market import app
 from examples.marketplace.refusals import FAULTS
-from numgenius_core import errors
+from examples.marketplace.store import Failed
+from numgenius_core import Money, errors
+from numgenius_core.market import Market
+from numgenius_core.market.commands import Command, TransferCredit
+from numgenius_core.market.events import CreditAdded, Event
 from vastai_client import ROOT
 
 Ask = Callable[..., Any]
@@ -67,6 +71,34 @@ class TestTheShortestEmbedding:
         assert asked(client, "bob", "DELETE", f"/rentals/{number}").status_code == 403
         assert asked(client, "ann", "DELETE", f"/rentals/{number}").status_code == 200
         assert float(asked(client, "ann", "GET", "/balance").json()["dollars"]) > 10.9
+
+    def test_a_reaction_that_is_refused_is_nobodys_request(
+        self, file: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who asked is told that the service failed, and not what another account has."""
+
+        def react(_: Market, event: Event) -> Iterator[Command]:
+            if isinstance(event, CreditAdded) and event.account == "zoe":
+                yield TransferCredit(by="ann", to="hanna", amount=Money(1_000))
+
+        furnished(file)
+        monkeypatch.setattr(fastapi_market, "instances_load_at_once", react)
+        answer = asked(
+            TestClient(app(file), raise_server_exceptions=False),
+            *("zoe", "POST", "/credit"),
+            dollars=3,
+        )
+        assert (answer.status_code, answer.text) == (500, "Internal Server Error")
+        with pytest.raises(errors.ReactionRefused, match="a balance of at least"):  # to its log
+            asked(TestClient(app(file)), "zoe", "POST", "/credit", dollars=3)
+
+    def test_nor_is_a_fault_of_ours(self, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        furnished(file)
+        monkeypatch.setattr(fastapi_market, "instances_load_at_once", lambda *_: None)
+        client = TestClient(app(file), raise_server_exceptions=False)
+        assert asked(client, "zoe", "POST", "/credit", dollars=3).status_code == 500
+        with pytest.raises(Failed, match="react: need a series"):
+            asked(TestClient(app(file)), "zoe", "POST", "/credit", dollars=3)
 
     def test_the_key_of_another_request_is_refused(self, file: str) -> None:
         client = furnished(file)

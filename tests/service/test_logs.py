@@ -22,7 +22,7 @@ from numgenius_core.ids import AccountId
 from numgenius_core.market import Market, commands as c, find_events, replay, views
 from numgenius_core.market.events import ContractCreated, CreditAdded
 from numgenius_core.market.journal import event_to_json, market_to_json
-from numgenius_core.market.logs import Entry, Writer
+from numgenius_core.market.logs import Entry, Transaction, Writer
 from numgenius_core.money import Money
 from numgenius_core.testing import Law
 from postgres import new_database
@@ -90,6 +90,41 @@ class TestWorkers:
         assert [each.contract.id for each in find_events(log.read(), ContractCreated)] == sold
         assert len(sold) == 1
         assert market.account(BOB).ledger.at(second(1)) == Money(120)
+
+    @pytest.mark.parametrize("events", [0, 1])
+    def test_two_that_are_asked_the_same_at_once_give_one_answer(
+        self, opens: Opens, events: int
+    ) -> None:
+        """Also where nothing happened, so that no number of an event is taken twice."""
+        both, told, logs = threading.Barrier(2, timeout=0.5), list[Any](), [opens(), opens()]
+
+        def work(name: str, log: SqlLog) -> None:
+            def tell(_: Market, __: Any) -> str:
+                with suppress(threading.BrokenBarrierError):
+                    both.wait()  # both have looked for the id; who takes turns waits in vain
+                return name
+
+            commands = [c.AddCredit(account=ANN, amount=Money(1))][:events]
+            wanted = Transaction(commands=commands, command_id="ann 7", tell=tell)
+            told.extend(Writer(log).execute_all([wanted], at=START))
+
+        threads = [
+            threading.Thread(target=work, args=each)
+            for each in zip(("first", "second"), logs, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [opens().reply("ann 7")] * 2 == told
+        assert opens().version == events
+
+    def test_an_id_that_is_there_is_a_conflict(self, opens: Opens) -> None:
+        log = opens()
+        log.append(0, [Entry(events=[], command_id="x", text="first")])
+        with pytest.raises(Conflict) as caught:
+            opens().append(0, [Entry(events=[paid(1)], command_id="x", text="second")])
+        assert (caught.value.found, caught.value.command_id) == (0, "x")
 
     def test_who_takes_no_turn_conflicts_all_the_same(
         self, opens: Opens, monkeypatch: pytest.MonkeyPatch

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from jsonschema import Draft202012Validator
+from starlette.testclient import TestClient
 
 from effort import examples, up_to
 from examples.marketplace.doors import COMMANDS, DOORS, Door, plain
@@ -23,12 +24,17 @@ from examples.marketplace.openapi import document
 from examples.marketplace.paging import page
 from examples.marketplace.reading import MAX_BODY, MAX_DEPTH, Call, listing
 from marketplace import BEGIN, HOST, Desk
-from numgenius_core.errors import NumgeniusError
+from numgenius_core.errors import NumgeniusError, ReactionRefused
 from numgenius_core.ids import AccountId, MachineId
 from numgenius_core.intervals import Interval
 from numgenius_core.maintenance import MaintenanceWindow
 from numgenius_core.market import events as it, views
-from numgenius_core.market.commands import AddCredit, AnnounceMaintenance, ReportOffline
+from numgenius_core.market.commands import (
+    AddCredit,
+    AnnounceMaintenance,
+    ReportOffline,
+    TransferCredit,
+)
 from numgenius_core.money import Money
 
 
@@ -983,6 +989,45 @@ class TestSearch:
         assert row["search"]["diskHour"] == pytest.approx(0.1)
         assert row["search"]["totalHour"] == pytest.approx(row["dph_total"])
         assert row["dlperf_per_dphtotal"] == pytest.approx(row["dlperf"] / row["dph_total"])
+
+
+class TestAReactionThatIsRefused:
+    """It is no request of who asked: the service failed, and its log says why."""
+
+    def test_who_asked_is_told_nothing_of_others(self, listed: Desk) -> None:
+        def react(_: Any, event: Any) -> Iterator[Any]:
+            if isinstance(event, it.ContractCreated):
+                yield TransferCredit(by=AccountId("bob"), to=HOST, amount=Money(10**9))
+
+        listed.ask("bob", "GET", "/users/current")
+        listed.store._writer._react = react
+        path, before = f"/asks/{listed.offer()}/", listed.store.market
+        body = {"disk": 10}
+        told = listed.ask("ann", "PUT", path, body, 500)
+        assert told["msg"] == "the service failed; its log says why"
+        assert (told["error"], told["code"]) == ("internal", "internal")
+        client = TestClient(listed.client.app)  # which is told what its log is
+        with pytest.raises(ReactionRefused, match=r"reaction to ContractCreated: .* balance"):
+            client.put(f"/api/v0{path}", headers={"Authorization": "Bearer ann"}, json=body)
+        assert listed.store.market == before
+
+
+class TestAFaultOfOurs:
+    """Our own function, or our log, is at fault: nobody's request is refused for it."""
+
+    @pytest.mark.parametrize("lost", [False, True], ids=["no command", "a log that lost events"])
+    def test_who_asked_is_told_that_the_service_failed(self, listed: Desk, *, lost: bool) -> None:
+        offer, before = listed.offer(), listed.store.market
+        if lost:
+            listed.store._log.run("DELETE FROM events")
+        else:
+            listed.store._writer._react = lambda *_: None  # type: ignore[assignment]
+        told = listed.ask("ann", "PUT", f"/asks/{offer}/", {"disk": 10}, 500)
+        assert (told["error"], told["msg"]) == (
+            "internal",
+            "the service failed; its log says why",
+        )
+        assert listed.store.market == before
 
 
 class TestRefusals:

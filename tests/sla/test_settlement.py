@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from attrs import evolve
 from hypothesis import given, strategies as st
+from jsonschema import Draft202012Validator
 
 import sla_oracle as slow
 from effort import examples
-from numgenius_core.documents import from_json, structure, to_json, unstructure
+from numgenius_core.documents import SCHEMA, from_json, json_schema, structure, to_json, unstructure
 from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType
 from numgenius_core.intervals import Interval
 from numgenius_core.money import TICKS_PER_DOLLAR, Money
@@ -265,14 +266,14 @@ class TestDocuments:
         for value in (BOUGHT, history, whole, whole.days[0], part.state, SlaRules()):
             assert from_json(to_json(value), type(value)) == value
 
-    def test_a_day_is_stored_as_before_its_fields_had_other_names(self) -> None:
-        """Logs have ``uptime`` and ``blend`` in parts of 10⁻⁹, whatever a day calls them."""
+    def test_the_shares_of_a_day_are_stored_as_others_are(self) -> None:
+        """Text, under ``uptime`` and ``blend``, whatever a day calls its parts of 10⁻⁹."""
         stored = {
             "type": "DaySettlement",
             "day": "2026-07-01T00:00:00Z",
             "intended": 86_400,
-            "uptime": 750_000_000,
-            "blend": 890_000_000,
+            "uptime": "0.75",
+            "blend": "0.89",
             "compute": "84",
             "fee": "0.970101562512",
             "credit": "84",
@@ -286,9 +287,19 @@ class TestDocuments:
         assert unstructure(day) == stored
         assert structure(stored, DaySettlement) == day
         assert (day.uptime, day.blend) == (Fraction(3, 4), Fraction(89, 100))
-        with pytest.raises(InvalidDocument, match=r"document\.uptime: need") as refused:
-            structure({**stored, "uptime": "0.75"}, DaySettlement)
-        assert len(refused.value.faults) == 1
+        for wrong in (750_000_000, "1.1", "-0", "0.0000000001", ".5", "1e0", "", True):
+            with pytest.raises(InvalidDocument, match=r"document\.uptime: need a share") as refused:
+                structure({**stored, "uptime": wrong}, DaySettlement)
+            assert len(refused.value.faults) == 1
+            document = {"schema": SCHEMA, **stored}
+            validator = Draft202012Validator(json_schema(DaySettlement))
+            assert validator.is_valid(document)
+            assert not validator.is_valid(document | {"uptime": wrong})
+        for parts, text in ((0, "0"), (1, "0.000000001"), (10**9, "1"), (10**9 - 1, "0.999999999")):
+            assert structure({**stored, "blend": text}, DaySettlement).blend_parts == parts
+            assert unstructure(evolve(day, blend_parts=parts))["blend"] == text
+        with pytest.raises(RuleViolation, match="need whole parts of a share"):
+            unstructure(evolve(day, blend_parts=-1))
         renamed = {**stored, "uptime_parts": 1}
         with pytest.raises(InvalidDocument, match="need fields of DaySettlement only"):
             structure(renamed, DaySettlement)

@@ -85,7 +85,7 @@ def _market(file: str) -> Market:
     except InvalidDocument as fault:
         if any(each.path == "snapshot.type" for each in fault.faults):
             raise RuleViolation(name, need, _kind_of(text)) from None
-        raise InvalidDocument(name, fault.faults) from None
+        raise InvalidDocument(name, fault.faults, fault.more) from None
     except RuleViolation:  # no document of ours at all
         raise RuleViolation(name, need, _kind_of(text)) from None
 

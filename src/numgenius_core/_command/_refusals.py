@@ -81,7 +81,8 @@ def _faults_of(error: InvalidDocument) -> str:
     told = [str(fault) for fault in error.faults[:_MOST]]
     if count > _MOST:
         told.append(f"and {count - _MOST:,} more")
-    head = f"{error.source}: {count:,} fault{'' if count == 1 else 's'}"
+    first = "the first " if error.more else ""
+    head = f"{error.source}: {first}{count:,} fault{'' if count == 1 else 's'}"
     return f"{head}: {'; '.join(told)}"
 
 

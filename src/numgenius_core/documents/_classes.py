@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from functools import cache
 from inspect import isabstract
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from types import NoneType, UnionType
-from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from attrs import NOTHING, Attribute, Converter, fields, frozen, has
 from cattrs import Converter as CattrsConverter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from numgenius_core._checks import BOUNDS
+from numgenius_core._checks import BOUNDS, MANY_FAULTS, MOST_DOLLARS
 from numgenius_core.documents._scalars import (
     Codec,
     Definitions,
@@ -33,7 +33,9 @@ from numgenius_core.documents._scalars import (
     any_object,
     as_json,
     as_sent,
+    money_codec,
     object_fault,
+    parts_codec,
     scalar_codec,
     whole_codec,
 )
@@ -49,8 +51,7 @@ _FIXED: Final[Mapping[Any, str]] = {
 }
 """What a series is in documents, by what somebody may write for it."""
 _LOCAL: Final = "no other process can import a class of a function: define it in its module itself"
-_MANY_FAULTS: Final = 100
-"""With so many in a document, what else is wrong with an object is not looked for."""
+T = TypeVar("T")
 _CONVERTER: Final = CattrsConverter(detailed_validation=False)
 
 
@@ -132,6 +133,11 @@ def _optional(codec: Codec) -> Codec:
 # -- series ------------------------------------------------------------------------------------
 
 
+def _while_few(faults: Sized, items: Iterable[T]) -> Iterator[T]:
+    """Return items for as long as what was found before each has not too many faults."""
+    return takewhile(lambda _: len(faults) < MANY_FAULTS, items)
+
+
 def _list(value: Any, need: str = "a JSON list", path: str = "") -> list[Any]:
     if type(value) is not list:
         raise WrongType(path, need, as_json(value))
@@ -161,7 +167,8 @@ def _series(codec: Codec, kind: type) -> Codec:
             faults.append(WrongType(path, "a JSON list", as_json(value)))
             return None
         before = len(faults)  # faults of other fields are in the list already
-        items = [codec.explain(item, f"{path}[{i}]", faults) for i, item in enumerate(value)]
+        some = _while_few(faults, enumerate(value))
+        items = [codec.explain(item, f"{path}[{i}]", faults) for i, item in some]
         if len(faults) > before:
             return None
         if len(kind(items)) < len(items):
@@ -243,7 +250,7 @@ def _mapping(arguments: tuple[Any, ...], path: str) -> Codec:
             keys.explain(key_of(name), f"{path}[{shown(name)}]", faults): codec.explain(
                 item, f"{path}[{shown(name)}]", faults
             )
-            for name, item in value.items()
+            for name, item in _while_few(faults, value.items())
         }
 
     def schema(definitions: Definitions) -> dict[str, Any]:
@@ -318,9 +325,9 @@ def _why_not(cls: type) -> str | None:
     return None
 
 
-def definition_key(cls: type, *, tagged: bool) -> str:
-    """Return what a JSON Schema calls a class: its name, and whether its ``"type"`` is there."""
-    return f"{name_of(cls)}.tagged" if tagged else name_of(cls)
+def _definition_key(cls: type, form: str) -> str:
+    """Return what a JSON Schema calls a class: its name, and what of it is described."""
+    return f"{name_of(cls)}.{form}" if form else name_of(cls)
 
 
 def named(definitions: Definitions) -> dict[str, Any]:
@@ -330,8 +337,8 @@ def named(definitions: Definitions) -> dict[str, Any]:
         RuleViolation: Two classes have the same name.
     """
     found: dict[str, Any] = {}
-    for (cls, tagged), body in definitions.items():
-        key = definition_key(cls, tagged=tagged)
+    for (cls, form), body in definitions.items():
+        key = _definition_key(cls, form)
         if key in found:
             need = "classes with different names"
             raise RuleViolation("kinds", need, f"two called {name_of(cls)}")
@@ -343,8 +350,8 @@ def named(definitions: Definitions) -> dict[str, Any]:
 class _Column:
     """A field of a class as a document has it, under a key that is its name as a rule.
 
-    One that got another name keeps the key of documents before: ``stored_as`` in its metadata. Its
-    checks look at its value by itself.
+    Its metadata says otherwise: ``stored_as`` is the key, and ``is_share`` says that whole parts
+    of 10⁻⁹ are a share there, as text. Its checks look at its value by itself.
     """
 
     key: str
@@ -367,26 +374,34 @@ def _columns(cls: type) -> tuple[_Column, ...]:
         path = f"{cls.__name__}.{attribute.name}"
         if attribute.name in {"schema", "type"} or attribute.name != attribute.alias:
             raise WrongType(path, "a public field not called schema or type", attribute.name)
-        codec = _codec_of_field(hints.get(attribute.name), path, told.get(attribute.name))
+        check = told.get(attribute.name)
+        codec = _codec_of_field(hints.get(attribute.name), path, attribute, check)
         key = attribute.metadata.get("stored_as", attribute.name)
-        checks = tuple(_checks_of(attribute, told.get(attribute.name)))
+        checks = tuple(_checks_of(attribute, check))
         required = attribute.default is NOTHING
         columns.append(_Column(key, attribute.name, codec, required, checks))
     return tuple(columns)
 
 
-def _codec_of_field(hint: Any, path: str, told: tuple[str, Any] | None) -> Codec:
-    """Return the codec of a field: of a number between bounds, if its check is known to have some.
+def _codec_of_field(hint: Any, path: str, attribute: Attribute[Any], told: Any) -> Codec:
+    """Return the codec of a field: of parts of a share, of what has bounds, or of its type.
 
     Args:
         hint: Its type.
         path: What messages call it.
+        attribute: The field.
         told: What its check calls it, and the check, if its class tells it.
     """
-    bounds = None if told is None else BOUNDS.get(told[1])
-    if bounds is None:
+    check = None if told is None else told[1]
+    bounds = BOUNDS.get(check)
+    if attribute.metadata.get("is_share"):
+        codec = parts_codec()
+    elif bounds is not None:
+        codec = whole_codec(*bounds)
+    elif check in MOST_DOLLARS:
+        codec = money_codec(MOST_DOLLARS[check])
+    else:
         return codec_of(hint, path)
-    codec = whole_codec(*bounds)
     return _optional(codec) if NoneType in get_args(hint) else codec
 
 
@@ -437,7 +452,7 @@ def _class_codec(cls: type) -> Codec:
         return fast(value, cls)
 
     def schema(definitions: Definitions) -> dict[str, Any]:
-        return _defined(cls, definitions, tagged=False)
+        return _defined(cls, definitions)
 
     return Codec(write, read, lambda *found: _explain(cls, *found), schema)
 
@@ -450,11 +465,14 @@ def _explain(cls: type, value: Any, path: str, faults: list[RuleViolation]) -> A
     columns = _columns(cls)
     # Unknown keys first: a misspelt field is also a missing one, and reads so in this order.
     need = f"fields of {cls.__name__} only"
-    unknown = [key for key in value if key not in {column.key for column in columns}]
+    names = {column.key for column in columns}
+    unknown = list(islice((key for key in value if key not in names), MANY_FAULTS))
     faults += [RuleViolation(path, need, as_json(key)) for key in unknown]
     found: dict[str, Any] = {}
     wrong: dict[str, list[RuleViolation]] = {}
     for column in columns:
+        if len(faults) + sum(map(len, wrong.values())) >= MANY_FAULTS:
+            break
         told: list[RuleViolation] = []
         kept = _explain_field(column, value, path, told)
         if told:
@@ -464,7 +482,7 @@ def _explain(cls: type, value: Any, path: str, faults: list[RuleViolation]) -> A
     # What is right as far as its type goes the class may refuse, and it names its fields from where
     # it stands: the path of the document replaces its first word.
     made, refused = (None, []) if unknown or wrong else _made(cls, found)
-    if (unknown or wrong or refused) and len(faults) < _MANY_FAULTS:
+    if (unknown or wrong or refused) and len(faults) < MANY_FAULTS:
         refused = faults_of(cls, found, wrong) or refused
     sent = {column.name: value.get(column.key, NOTHING) for column in columns}
     for each in refused:
@@ -527,32 +545,71 @@ def _placed(fault: RuleViolation, path: str, value: object, sent: object) -> Rul
     return type(fault)(f"{path}.{within(fault)}".rstrip("."), fault.need, got)
 
 
-def _defined(cls: type, definitions: Definitions, *, tagged: bool) -> dict[str, Any]:
-    """Return a reference to the schema of a class, which the definitions have from now on."""
-    if (cls, tagged) not in definitions:
-        definitions[cls, tagged] = {}  # a class may have a field of its own class
-        columns = _columns(cls)
-        tag = {"type": {"const": name_of(cls)}} if tagged else {}
-        definitions[cls, tagged] = {
-            "type": "object",
-            "properties": tag | {c.key: c.codec.schema(definitions) for c in columns},
-            "required": [*tag, *(c.key for c in columns if c.required)],
-            "additionalProperties": False,
-        }
+def _defined(
+    cls: type, definitions: Definitions, form: str = "", **before: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a reference to the schema of a class, which the definitions have from now on.
+
+    Args:
+        cls: The class.
+        definitions: What there is by now.
+        form: What of it this is, of several that definitions may have.
+        before: What stands before its fields.
+    """
+    if (cls, form) not in definitions:
+        definitions[cls, form] = {}  # a class may have a field of its own class
+        definitions[cls, form] = _object_of(cls, definitions, before)
     from urllib.parse import quote
 
-    return {"$ref": f"#/$defs/{quote(definition_key(cls, tagged=tagged))}"}
+    return {"$ref": f"#/$defs/{quote(_definition_key(cls, form))}"}
 
 
-def by_type(branches: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def _object_of(
+    cls: type, definitions: Definitions, before: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the schema of the objects of a class, with what stands before its fields."""
+    columns = _columns(cls)
+    return {
+        "type": "object",
+        "properties": {**before, **{c.key: c.codec.schema(definitions) for c in columns}},
+        "required": [*before, *(c.key for c in columns if c.required)],
+        "additionalProperties": False,
+    }
+
+
+def documents_of(
+    classes: tuple[type, ...], schema: str, definitions: Definitions
+) -> dict[str, Any]:
+    """Return the schema of the documents of one of several classes.
+
+    A document is the tagged class with the schema's name before it: described once more, since a
+    reference cannot add a property to what allows no others.
+    """
+    if len(classes) == 1:
+        return _object_of(classes[0], definitions, _heads(classes[0], schema))
+    branches = {
+        name_of(cls): _defined(cls, definitions, "document", **_heads(cls, schema))
+        for cls in classes
+    }
+    return _by_type(branches, definitions)
+
+
+def _heads(cls: type, schema: str) -> dict[str, dict[str, Any]]:
+    """Return what a document says before the fields."""
+    return {"schema": {"const": schema}, "type": {"const": name_of(cls)}}
+
+
+def _by_type(branches: Mapping[str, dict[str, Any]], definitions: Definitions) -> dict[str, Any]:
     """Return the schema of one of several objects, each by the name that stands under its type.
 
     A validator that has seen which is meant tells what is wrong with that one: of a bare ``oneOf``
-    it can only say that it is none.
+    it can only say that it is none. Generators of code read ``oneOf`` alone.
     """
     if len(branches) == 1:
         [only] = branches.values()
         return only
+    if definitions.one_of:
+        return {"oneOf": [*branches.values()]}
     return {
         "type": "object",
         "properties": {"type": {"enum": [*branches]}},
@@ -608,9 +665,11 @@ def tagged_codec(classes: tuple[type, ...], path: str) -> Codec:
         return codecs[name].explain(rest, path, faults)
 
     def schema(definitions: Definitions) -> dict[str, Any]:
-        return by_type(
-            {name: _defined(cls, definitions, tagged=True) for name, cls in known.items()}
-        )
+        branches = {
+            name: _defined(cls, definitions, "tagged", type={"const": name})
+            for name, cls in known.items()
+        }
+        return _by_type(branches, definitions)
 
     return Codec(write, read, explain, schema)
 

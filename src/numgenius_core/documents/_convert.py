@@ -22,17 +22,16 @@ from typing import Any, Final, TypeVar, Union, get_args, get_origin, overload
 from attrs import NOTHING, has
 from cattrs import ForbiddenExtraKeysError
 
-from numgenius_core._checks import as_tuple
+from numgenius_core._checks import MANY_FAULTS, as_tuple
 from numgenius_core._json import MAX_BYTES, parse_json
 from numgenius_core.billing.history import History
 from numgenius_core.billing.statements import Statement
 from numgenius_core.contracts.contract import Contract
 from numgenius_core.contracts.storage import Disk, Volume
 from numgenius_core.documents._classes import (
-    by_type,
     codec_of,
+    documents_of,
     kinds_of,
-    name_of,
     named,
     tagged_codec,
 )
@@ -173,7 +172,7 @@ def _structured(codec: Codec, kind: Any, data: object, source: str, *, tagged: b
     finally:
         READING.reset(before)
     if faults:
-        raise InvalidDocument(source, faults)
+        raise InvalidDocument(source, faults[:MANY_FAULTS], more=len(faults) >= MANY_FAULTS)
     return value  # pragma: no cover - what is read fast and what is read slowly agree
 
 
@@ -288,44 +287,47 @@ def _without_document(path: str, given: object, fault: RuleViolation) -> WrongTy
     return WrongType(path, f"what a document can hold ({why})", shown(given))
 
 
-def json_schema(kinds: type | UnionType | Iterable[type] = _CLASSES) -> dict[str, Any]:
+def json_schema(
+    kinds: type | UnionType | Iterable[type] = _CLASSES, *, one_of: bool = False
+) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of the documents of some classes.
 
     It accepts all that :func:`to_json` writes. What it cannot say (an end after its start), the
     classes check. Of several classes it looks at ``"type"`` first, so that a validator tells what
-    is wrong with the one that is meant. Its ``"$id"`` is ``urn:numgenius:1`` by default, and for
-    other classes one of their own, so one registry may hold them all.
+    is wrong with the one that is meant. Generators of code read no such conditions: with ``one_of``
+    the same documents are a ``oneOf`` of definitions, each with its name as the ``const`` of
+    ``"type"``. Its ``"$id"`` is ``urn:numgenius:1`` by default, and for other classes one of their
+    own, so one registry may hold them all.
 
     Args:
         kinds: The classes, one class or a union of classes, such as ``commands.Command``; by
             default those that :func:`from_json` knows by name.
+        one_of: Write one of several classes as a ``oneOf``, for generators of code. A validator
+            takes the same documents, and says of a wrong one only that it is none of them.
 
     Raises:
         WrongType: One of ``kinds`` is no attrs class, or nothing that a document can hold.
 
-    >>> from numgenius_core import Block
+    >>> from numgenius_core import Block, Interval
     >>> from numgenius_core.documents import json_schema
     >>> json_schema(Block)["required"]
     ['schema', 'type', 'start', 'size']
+    >>> json_schema(Block | Interval, one_of=True)["oneOf"]
+    [{'$ref': '#/$defs/Block.document'}, {'$ref': '#/$defs/Interval.document'}]
     """
-    definitions: Definitions = {}
-    documents = {}
+    definitions = Definitions(one_of=one_of)
     classes = kinds_of(_as_classes(kinds))
     for cls in classes:
         try:
-            tagged_codec((cls,), "kinds").schema(definitions)
+            tagged_codec((cls,), "kinds")
         except WrongType as fault:
             raise _without_document("kinds", cls, fault) from None
-        # A document is the tagged class with the schema's name before it; written out instead of
-        # referred to, since a schema cannot add a property to one that allows no others.
-        body = dict(definitions[cls, True])
-        body["properties"] = {"schema": {"const": SCHEMA}} | body["properties"]
-        body["required"] = ["schema", *body["required"]]
-        documents[name_of(cls)] = body
-    described = by_type(documents) | {"$defs": named(definitions)}
+    described = documents_of(classes, SCHEMA, definitions)
+    if found := named(definitions):
+        described |= {"$defs": found}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": _URN if classes == _CLASSES else f"{_URN}:{_digest(described)}",
+        "$id": _URN if classes == _CLASSES and not one_of else f"{_URN}:{_digest(described)}",
         "title": f"Documents of numgenius-core, {SCHEMA}",
         **described,
     }

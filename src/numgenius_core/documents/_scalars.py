@@ -21,12 +21,21 @@ from datetime import datetime, timedelta
 from enum import Enum
 from fractions import Fraction
 from functools import cache, lru_cache, partial
+from itertools import islice
 from math import gcd
 from typing import Any, Final
 
 from attrs import NOTHING, frozen
 
-from numgenius_core._checks import BOUNDS, MAX_DEPTH, MAX_GPUS, check_id, number_need, plain_json
+from numgenius_core._checks import (
+    BOUNDS,
+    MANY_FAULTS,
+    MAX_DEPTH,
+    MAX_GPUS,
+    check_id,
+    number_need,
+    plain_json,
+)
 from numgenius_core._numbers import (
     LONGEST_SHARE,
     PICO,
@@ -34,6 +43,7 @@ from numgenius_core._numbers import (
     as_fraction_of_ten,
     whole_seconds,
 )
+from numgenius_core._terms import PARTS
 from numgenius_core.errors import RuleViolation, WrongType, cut, shown
 from numgenius_core.ids import ContractId, MachineId, OfferId, VolumeId
 from numgenius_core.intervals import parse_instant
@@ -47,8 +57,6 @@ Write = Callable[[Any], Any]
 """Makes JSON of a value."""
 Read = Callable[[Any, Any], Any]
 """Makes a value of JSON; the second argument is its type, which cattrs passes."""
-Definitions = dict[tuple[type, bool], Any]
-"""The JSON Schemas of classes, each with and without its name under ``"type"``."""
 Explain = Callable[[Any, str, list[RuleViolation]], Any]
 """Makes a value of JSON at a path; adds every fault of it to the list."""
 
@@ -72,7 +80,21 @@ _INSTANT: Final = re.compile(
     re.ASCII,
 )
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,40})?", re.ASCII)
+_PARTS_PLACES: Final = 9
+_PARTS: Final = re.compile(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?", re.ASCII)
 _PRICE: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,12})?", re.ASCII)
+
+
+class Definitions(dict[tuple[type, str], Any]):
+    """The JSON Schemas of classes by what there is of them: a part, tagged, or a whole document.
+
+    Attributes:
+        one_of: Whether one of several classes is a ``oneOf``, which generators of code read.
+    """
+
+    def __init__(self, *, one_of: bool = False) -> None:
+        super().__init__()
+        self.one_of: bool = one_of
 
 
 @frozen
@@ -231,6 +253,31 @@ def _share(value: Any, _: Any = None) -> Fraction:
     return Fraction(number, 10**places)
 
 
+@lru_cache(maxsize=16_384)
+def _write_parts(parts: int) -> str:
+    if type(parts) is not int or not 0 <= parts <= PARTS:
+        raise RuleViolation("", f"whole parts of a share, 0 to {PARTS:,}", shown(parts))
+    return _decimal(parts, _PARTS_PLACES)
+
+
+@lru_cache(maxsize=16_384, typed=True)
+def _parts(value: Any, _: Any = None) -> int:
+    need = f"a share as text, from 0 to 1, at most {_PARTS_PLACES} decimals"
+    if not isinstance(value, str):
+        raise WrongType("", need, shown(value))
+    if _PARTS.fullmatch(value) is None:
+        raise RuleViolation("", need, shown(value))
+    whole, part = (value + ".").split(".")[:2]
+    return int(whole) * PARTS + int(part.ljust(_PARTS_PLACES, "0"))
+
+
+@cache
+def parts_codec() -> Codec:
+    """Return the codec of a share that is kept in whole parts of 10⁻⁹: it is text like others."""
+    pattern = f"^({_PARTS.pattern})$"
+    return _scalar(_write_parts, _parts, type="string", pattern=pattern)
+
+
 def _write_money(value: Money) -> str:
     ticks = value.ticks
     if abs(ticks) > _MAX_TICKS:
@@ -244,8 +291,8 @@ def _write_money(value: Money) -> str:
     return f"{ticks // common}/{TICKS_PER_DOLLAR // common}"
 
 
-def _money(value: Any, _: Any = None) -> Money:
-    need = f"dollars as text up to {_MAX_DOLLARS:,}, exact to a tick"
+def _money(value: Any, _: Any = None, most: int = _MAX_DOLLARS) -> Money:
+    need = f"dollars as text up to {most:,}, exact to a tick"
     if value == "0":  # most amounts of an instance that is over
         return ZERO
     if not isinstance(value, str):
@@ -255,9 +302,17 @@ def _money(value: Any, _: Any = None) -> Money:
     else:
         number, places = _digits(value, _DECIMAL, need, "plus")
         ticks, rest = divmod(number * TICKS_PER_DOLLAR, 10**places)
-    if rest or abs(ticks) > _MAX_TICKS:
+    if rest or abs(ticks) > most * TICKS_PER_DOLLAR:
         raise RuleViolation("", need, shown(value))
     return Money.from_ticks(ticks)
+
+
+@cache
+def money_codec(most: int = _MAX_DOLLARS) -> Codec:
+    """Return the codec of amounts up to so many dollars."""
+    read = _money if most == _MAX_DOLLARS else partial(_money, most=most)
+    pattern = f"^({_DECIMAL.pattern}|{_RATIO.pattern})$"
+    return _scalar(_write_money, read, type="string", pattern=pattern, description="Dollars")
 
 
 @lru_cache(maxsize=16_384)
@@ -373,7 +428,7 @@ def _mixed(kinds: tuple[type, ...], path: str) -> Codec:
         {"type": "string", "pattern": f"^{_PRICE.pattern} {unit.replace('$', chr(92) + '$')}$"}
         for unit in rates
     ]
-    patterns += [codec.schema({}) for codec in others.values()]
+    patterns += [codec.schema(Definitions()) for codec in others.values()]
     return _scalar(write, read, anyOf=patterns)
 
 
@@ -394,7 +449,7 @@ def any_object() -> Codec:
         return plain_json(value)
 
     def explain(value: Any, path: str, faults: list[RuleViolation]) -> Any:
-        found = list(_object_faults(value, path, 1))
+        found = list(islice(_object_faults(value, path, 1), MANY_FAULTS))
         faults += found
         return None if found else plain_json(value)
 
@@ -443,13 +498,7 @@ _SCALARS: Final[Mapping[object, Codec]] = {
     Fraction: _scalar(
         _write_share, _share, type="string", pattern=f"^({_DECIMAL.pattern}|{_RATIO.pattern})$"
     ),
-    Money: _scalar(
-        _write_money,
-        _money,
-        type="string",
-        pattern=f"^({_DECIMAL.pattern}|{_RATIO.pattern})$",
-        description="Dollars",
-    ),
+    Money: money_codec(),
     datetime: _scalar(
         _write_instant,
         _instant,

@@ -26,11 +26,10 @@ import narwhals.stable.v2 as nw
 
 from numgenius_core.errors import RuleViolation
 from numgenius_core.frames._names import PREFIX, Frame, as_frame, check_name
-from numgenius_core.money import TICKS_PER_STEP
+from numgenius_core.money import TICKS_PER_NANO
 from numgenius_core.units import BYTES_PER_GB, MB_PER_GB, SECONDS_PER_MONTH
 
 STEPS_PER_NANO: Final = 1_000
-TICKS_PER_NANO: Final = TICKS_PER_STEP * STEPS_PER_NANO
 INT64: Final = 2**63 - 1
 _BASE: Final = 10**5  # of long division; its four digits hold every price and amount taken
 _DIGITS: Final = 4

@@ -14,12 +14,13 @@ import narwhals.stable.v2 as nw
 
 from numgenius_core._checks import check_kind
 from numgenius_core.errors import WrongType
-from numgenius_core.frames._exact import TICKS_PER_NANO, ExactFrame, Pair, Value, column
+from numgenius_core.frames._exact import ExactFrame, Pair, Value, column
 from numgenius_core.frames._kinds import AMOUNT, SHARE, SHARES
 from numgenius_core.frames._names import NativeT, as_frame, check_name, refuse_taken
 from numgenius_core.frames._reading import Input, Reading
 from numgenius_core.frames._stay import Share, share_of
 from numgenius_core.frames.columns import Column, as_column
+from numgenius_core.money import TICKS_PER_NANO
 from numgenius_core.units import Exact
 
 _NANOS: Final = 10**9

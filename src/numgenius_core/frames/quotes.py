@@ -27,7 +27,6 @@ from numgenius_core._terms import HIGHEST_BID, LOWEST_BID
 from numgenius_core.frames._exact import (
     INT64,
     STEPS_PER_NANO,
-    TICKS_PER_NANO,
     ExactFrame,
     Number,
     Pair,
@@ -48,6 +47,7 @@ from numgenius_core.frames.columns import Column, ColumnNames, columns_of
 from numgenius_core.frames.payouts import parts_of, scaled, split
 from numgenius_core.frames.promises import has_promise, promised_steps, with_factors
 from numgenius_core.listing import Mode
+from numgenius_core.money import TICKS_PER_NANO
 from numgenius_core.prices.schedules import FEE, LEAST_TO_TELL
 from numgenius_core.rates import PerHour
 from numgenius_core.sla.schedules import OUR_RULES, SlaRules

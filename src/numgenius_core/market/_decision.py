@@ -35,7 +35,7 @@ from numgenius_core.market.instance import (
     with_present_bid,
 )
 from numgenius_core.market.state import MachineState
-from numgenius_core.money import ZERO, Money
+from numgenius_core.money import TICKS_PER_NANO, ZERO, Money
 from numgenius_core.rates import PerGpuHour
 from numgenius_core.sla.days import Judge
 from numgenius_core.sla.schedules import SlaRules
@@ -130,7 +130,9 @@ class Decision:
         there = self.market.account(account).ledger.at(self.at)
         if there <= ZERO or there < amount:
             need = f"a balance of at least ${amount}" if amount else "a balance above zero"
-            raise InsufficientCredit("account", need, f"${there}")
+            # Rounded down, so that what is shown is never the amount that is refused.
+            found = Money.from_ticks(there.ticks // TICKS_PER_NANO * TICKS_PER_NANO)
+            raise InsufficientCredit("account", need, f"${found}")
 
     def may_wait(self, contract: ContractId) -> None:
         """Refuse an instance that waits for its GPUs where too many do already.

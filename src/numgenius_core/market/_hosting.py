@@ -197,7 +197,8 @@ def remove_default_job(decision: Decision, command: c.RemoveDefaultJob) -> None:
 def schedule_maintenance(decision: Decision, command: c.ScheduleMaintenance) -> None:
     machine = decision.own_machine(command.machine, command.by)
     if command.window.locked:
-        raise NotAllowed("window.locked", "False: only the marketplace locks windows", "True")
+        need = "a window that is not locked: only the marketplace locks windows"
+        raise NotAllowed("window.locked", need, "one that is locked")
     _announce(decision, machine, command.window)
 
 

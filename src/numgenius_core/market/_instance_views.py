@@ -67,16 +67,21 @@ def archive_of(gone: Mapping[KT, VT] | None, path: str) -> Mapping[KT, VT]:
     return gone
 
 
-def all_of(gone: Mapping[KT, VT] | None, path: str, kind: type[VT]) -> Mapping[KT, VT]:
-    """Return an archive of which everything is looked at.
+def gone_of(
+    gone: Mapping[KT, VT] | None, path: str, kind: type[VT], there: Container[KT]
+) -> dict[KT, VT]:
+    """Return all of an archive that the market does not have.
+
+    An archive may be newer than the market: a writer in another thread goes on to fill it. What is
+    in both is one, as the market has it. It is copied at once, since it may grow meanwhile.
 
     Raises:
         WrongType: It is no mapping, or has something else.
     """
-    kept = archive_of(gone, path)
+    kept = dict(archive_of(gone, path))
     for number, each in kept.items():
         check_kind(each, kind, f"{path}[{shown(number)}]")
-    return kept
+    return {number: each for number, each in kept.items() if number not in there}
 
 
 def check_archived(

@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_kind, check_text, read_only
 from numgenius_core._numbers import whole_number
-from numgenius_core.errors import Conflict, brief
+from numgenius_core.errors import Conflict, RuleViolation, brief, shown
 from numgenius_core.ids import ContractId, VolumeId
 from numgenius_core.market._concerns import check_event
 from numgenius_core.market._notifications import Notification
@@ -147,7 +147,11 @@ class Log(ABC):
       when they will be there after a crash. When it raises, they are not there, and will not be. A
       log that cannot know (its server is gone) raises all the same: whoever asks again with the
       same command id gets the first answer, if there is one.
-    * ``read`` gives events in the order in which they were kept, and all of them.
+    * ``append`` takes each command id once: an entry whose id is there already is in conflict, also
+      where it has no events, so that two who are asked at once for the same give one answer. The
+      writer decides again and finds the first.
+    * ``read`` gives events in the order in which they were kept, and all of them: at least as many
+      as ``version`` said before.
     * ``reply`` knows each command id for as long as the log says, exactly as it was given (``Order
       7`` is another than ``order 7``), and the whole text that was told.
 
@@ -172,7 +176,9 @@ class Log(ABC):
             entries: What happened after them, in order.
 
         Raises:
-            Conflict: Others were faster; it names how many events there are.
+            Conflict: Others were faster: there are more events than ``expected``, or an entry has a
+                command id that is there already. It names how many events there are, and the id if
+                it is that.
         """
 
     @abstractmethod
@@ -218,6 +224,16 @@ class Log(ABC):
         return nullcontext()
 
 
+def _ids_of(entries: Iterable[Entry]) -> dict[str, int]:
+    """Return the command ids of entries; raises ``RuleViolation`` where two have the same."""
+    ids: dict[str, int] = {}
+    for index, entry in enumerate(entries):
+        if entry.command_id is not None and ids.setdefault(entry.command_id, index) != index:
+            need = f"another id than entries[{ids[entry.command_id]}]"
+            raise RuleViolation(f"entries[{index}].command_id", need, shown(entry.command_id))
+    return ids
+
+
 class MemoryLog(Log):
     """A log in memory, for tests, notebooks and simulations; threads may share it.
 
@@ -254,14 +270,23 @@ class MemoryLog(Log):
             return len(self._events)
 
     def append(self, expected: int, entries: Sequence[Entry]) -> None:
-        """Keep what happened, all of it or nothing."""
+        """Keep what happened, all of it or nothing; refused as by :meth:`Log.append`.
+
+        Raises:
+            Conflict: Others were faster.
+            RuleViolation: Two entries have the same command id.
+        """
         wanted = whole_number(expected, "expected", 0)
         given = as_tuple(entries, "entries")
         for index, entry in enumerate(given):
             check_kind(entry, Entry, f"entries[{index}]")
+        ids = _ids_of(given)
         with self._lock:
-            if wanted != len(self._events):
-                raise Conflict(wanted, len(self._events))
+            found = len(self._events)
+            if wanted != found:
+                raise Conflict(wanted, found)
+            if (known := next((key for key in ids if key in self._replies), None)) is not None:
+                raise Conflict(wanted, found, known)
             for entry in given:
                 self._events += entry.all
                 if entry.command_id is not None:

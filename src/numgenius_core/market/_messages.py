@@ -18,7 +18,13 @@ from typing import Any, ClassVar, Final, Union, get_args, get_origin, get_type_h
 
 from attrs import fields, frozen, has
 
-from numgenius_core._checks import check_id, check_kind, check_text, is_series
+from numgenius_core._checks import (
+    MOST_DOLLARS,
+    check_id,
+    check_kind,
+    check_text,
+    is_series,
+)
 from numgenius_core._numbers import fraction, plain_duration
 from numgenius_core.errors import RuleViolation, WrongType, shown
 from numgenius_core.ids import AccountId, ContractId, MachineId, OfferId, VolumeId
@@ -74,6 +80,8 @@ def positive(value: Money, path: str) -> None:
     if value.ticks > MAX_MONEY * TICKS_PER_DOLLAR:
         raise RuleViolation(path, f"dollars up to {MAX_MONEY:,}", str(value))
 
+
+MOST_DOLLARS[positive] = MAX_MONEY
 
 CHECKS: Final[dict[Any, Check]] = {
     datetime: utc,

@@ -17,8 +17,8 @@ from numgenius_core.ids import AccountId, ContractId, MachineId, VolumeId
 from numgenius_core.intervals import Interval, utc
 from numgenius_core.market._instance_views import (
     account_of,
-    all_of,
     check_archived,
+    gone_of,
     instance,
     machines_of,
     market_of,
@@ -255,8 +255,10 @@ def earnings(
         market: The market.
         host: Whose machines.
         period: When; it may end after the market's last event.
-        archive: Where the caller keeps destroyed instances, such as ``Writer.instances``.
-        volumes: Where it keeps deleted volumes, such as ``Writer.volumes``.
+        archive: Where the caller keeps destroyed instances, such as ``Writer.instances``. It may
+            know more than the market (take the market first, then the archive, if others write
+            meanwhile): what is in both counts once, as the market has it.
+        volumes: Where it keeps deleted volumes, such as ``Writer.volumes``; the same holds.
 
     Raises:
         UnknownId: There is no such account.
@@ -284,6 +286,8 @@ def earnings(
     """
     account_of(market, host)  # refuses one that is not there
     check_kind(period, Interval, "period")
+    destroyed = gone_of(archive, "archive", Instance, market.homes)
+    deleted = gone_of(volumes, "volumes", RentedVolume, market.volumes)
     market = market_by(market, period.end, host)
     machines = machines_of(market, host)
     parts: tuple[Account | MachineState, ...] = (market.account(host), *machines)
@@ -292,7 +296,7 @@ def earnings(
     lines: dict[MachineId, list[Line]] = {state.id: [] for state in machines}
     settled: dict[MachineId, Money] = {}
     living = (each for state in machines for each in state.in_order())
-    for each in (*living, *all_of(archive, "archive", Instance).values()):
+    for each in (*living, *destroyed.values()):
         if each.contract.host == host:  # the machine may have another host by now
             found = lines.setdefault(each.contract.machine, [])
             found += direct_lines(each.history, period)
@@ -300,7 +304,7 @@ def earnings(
                 earned = settled.get(each.contract.machine, ZERO)
                 settled[each.contract.machine] = earned + released(each.history, period)
     rented = (each for state in machines for each in state.volumes.values())
-    for kept in (*rented, *all_of(volumes, "volumes", RentedVolume).values()):
+    for kept in (*rented, *deleted.values()):
         if kept.contract.host == host:
             found = lines.setdefault(kept.contract.machine, [])
             found += volume_statement(kept.history, period).lines

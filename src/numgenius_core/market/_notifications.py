@@ -7,14 +7,15 @@ do on their machines, and what time ends there.
 
 Our readings: nobody is told of what only they did themselves, such as a new bid or a listing.
 That an instance or a volume is gone, its client and its host are always told: the data is gone,
-whoever deleted it. Promised by :mod:`numgenius_core.market.views`.
+whoever deleted it. That a rolling end moved on by its day is no news, nor is what it extends: a
+client is told of an end that a listing or an accepted price brought. Promised by
+:mod:`numgenius_core.market.views`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import frozen
@@ -30,6 +31,9 @@ from numgenius_core.market.state import Market
 
 _WHOLE: Final = frozenset({"machine", "contract", "volume", "notice"})
 """Fields that have all of something in some events, and its number in others."""
+_UNTOLD: Final = frozenset({"type", "at", "left"})
+"""Fields that tell nobody anything: the last is what settlements say to each other."""
+_EXTENDED: Final = (e.ContractExtended, e.VolumeExtended)
 
 
 @frozen(kw_only=True)
@@ -71,13 +75,15 @@ class Notification:
         return words_of(self.event)
 
     @property
-    def facts(self) -> Mapping[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """The fields of the event by their names, but for the instant, as JSON has them.
 
-        Amounts, prices and instants are text, as in a document. ``machine``, ``contract``,
-        ``volume`` and ``increase`` are always numbers: where the event has the whole machine or
-        the whole contract, its other fields stand beside its number (``client``, ``prices``,
-        ``end``), and so do those of a notice of maintenance.
+        Made anew at each look, of plain dicts and lists, as ``json.dumps`` takes them. Amounts,
+        prices and instants are text, as in a document. ``machine``, ``contract``, ``volume`` and
+        ``increase`` are always numbers: where the event has the whole machine or the whole
+        contract, its other fields stand beside its number (``client``, ``prices``, ``end``), and so
+        do those of a notice of maintenance. Of a settled day they have what came due, and not what
+        the next settlement needs to know (``left``).
 
         >>> from datetime import UTC, datetime
         >>> from numgenius_core import Machine
@@ -91,7 +97,7 @@ class Notification:
         from numgenius_core.documents import unstructure  # with cattrs, which few need
 
         number = "volume" if isinstance(self.event, e.VolumeRented) else ""
-        return MappingProxyType(dict(_spread(unstructure(self.event), number)))
+        return dict(_spread(unstructure(self.event), number))
 
 
 def _spread(said: Mapping[str, Any], number: str) -> Iterator[tuple[str, Any]]:
@@ -106,7 +112,7 @@ def _spread(said: Mapping[str, Any], number: str) -> Iterator[tuple[str, Any]]:
             yield from _spread(value, number or name)
         elif name == "id":
             yield number, value
-        elif name not in {"type", "at"}:
+        elif name not in _UNTOLD:
             yield name, value
 
 
@@ -147,6 +153,7 @@ def notifications(market: Market, events: Iterable[e.Event]) -> tuple[Notificati
     """
     check_kind(market, Market, "market")
     builder, found = Builder(market), []
+    rolls = False
     for index, event in enumerate(as_tuple(events, "events")):
         check_event(event, f"events[{index}]")
         try:
@@ -156,5 +163,8 @@ def notifications(market: Market, events: Iterable[e.Event]) -> tuple[Notificati
             need = "events that follow this market (give the market as it was before them)"
             got = f"{type(event).__name__} ({fault})"
             raise RuleViolation(f"events[{index}]", need, got) from fault
-        found += [Notification(recipient=each, event=event) for each in told]
+        # What a roll extends comes right after it.
+        rolls = isinstance(event, e.EndDateRolled) or (rolls and isinstance(event, _EXTENDED))
+        if not rolls:
+            found += [Notification(recipient=each, event=event) for each in told]
     return tuple(found)

@@ -17,7 +17,7 @@ from numgenius_core.contracts.life import InstanceState
 from numgenius_core.errors import RuleViolation, UnknownId, brief, shown
 from numgenius_core.ids import ContractId, MachineId
 from numgenius_core.intervals import Interval
-from numgenius_core.market._instance_views import all_of, check_archived, instance
+from numgenius_core.market._instance_views import check_archived, gone_of, instance
 from numgenius_core.market._looking_ahead import market_at, not_before
 from numgenius_core.market._promises import counted_until, day_so_far
 from numgenius_core.market.instance import Instance
@@ -193,7 +193,7 @@ def uptime_history(
     outages = list(state.outages)
     if state.down_since is not None:
         outages += outages_of(state, state.down_since, at)
-    known = {**all_of(archive, "archive", Instance), **state.instances}
+    known = {**gone_of(archive, "archive", Instance, market.homes), **state.instances}
     return UptimeHistory(
         rentals=tuple(
             span

@@ -11,7 +11,8 @@ the amount itself. A bid is taken on any block that is offered, whoever runs the
 must. A new bid is checked against the floor of the moment; only a floor that its client accepted
 binds later ones. Changing a bid to the price it has changes nothing. An expired instance can only
 be destroyed, labelled and billed for traffic. A prepayment fits before its contract's end, as if
-the instance ran until then.
+the instance ran until then. The fee of a promise is what its client was told if it is that exactly,
+or rounded to the nano-dollar, as quotes and frames tell it.
 """
 
 from __future__ import annotations
@@ -114,10 +115,7 @@ def rent(decision: Decision, command: c.Rent) -> None:
         sla=settings.sla,
     )
     fee = contract.sla_fee_at(decision.at)
-    if command.sla_fee is not None and command.sla_fee != fee:
-        raise RuleViolation(
-            "sla_fee", f"what the promise costs now, {fee} $/hour", f"{command.sla_fee}"
-        )
+    _check_told_fee(command.sla_fee, fee)
     created = _created(
         at=decision.at,
         contract=contract,
@@ -128,6 +126,14 @@ def rent(decision: Decision, command: c.Rent) -> None:
     decision.take(created)
     decision.rerun(machine.id)
     decision.may_wait(contract.id)
+
+
+def _check_told_fee(told: PerHour | None, fee: PerHour) -> None:
+    """Refuse a fee that is another by now; a quote and a frame tell it to the nano-dollar."""
+    as_told = round(fee, 9)
+    if told is not None and told not in (fee, as_told):
+        need = f"what the promise costs now, {as_told} $/hour"
+        raise RuleViolation("sla_fee", need, str(told))
 
 
 def _check_rental(command: c.Rent, machine: MachineState, block: Block) -> None:

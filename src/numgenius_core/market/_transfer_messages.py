@@ -10,6 +10,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from numgenius_core._checks import MOST_DOLLARS
 from numgenius_core.errors import RuleViolation
 from numgenius_core.ids import AccountId
 from numgenius_core.market._messages import Message, Order, positive
@@ -23,6 +24,9 @@ def whole_cents(value: Money, path: str) -> None:
     positive(value, path)
     if value.ticks % _TICKS_PER_CENT:
         raise RuleViolation(path, "whole cents", str(value))
+
+
+MOST_DOLLARS[whole_cents] = MOST_DOLLARS[positive]
 
 
 @frozen(kw_only=True)

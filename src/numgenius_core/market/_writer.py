@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from copy import copy
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, NamedTuple, TypeVar
 
 from attrs import field, frozen
 
 from numgenius_core._checks import as_tuple, check_callable, check_kind
 from numgenius_core.errors import (
     Conflict,
-    IllegalMove,
     NumgeniusError,
+    ReactionRefused,
     RuleViolation,
+    WrongType,
     as_answer,
     brief,
     shown,
@@ -31,6 +33,7 @@ from numgenius_core.market.instance import Instance
 from numgenius_core.market.state import Market
 from numgenius_core.market.volume import RentedVolume
 
+T = TypeVar("T")
 Reaction = Callable[[Market, Event], Iterable[AnyCommand]]
 """What follows from an event at once: commands, of the market on which they are carried out.
 
@@ -42,10 +45,17 @@ The market is the one after all events of the event's command, or after all that
 instant, and after the reactions to those before it. So it may know more than the event tells: a bid
 that was just made may be paused by now, and a balance that fell may be filled again.
 
-If one is refused, so is the transaction, whoever asked for it: the error begins with ``reaction to
-InstanceExpired``, say, and its cause is the refusal itself. A refused reaction to what comes due
-stops the market: every later transaction meets it first, until the reaction is mended. So a
-reaction looks at the market before it gives a command that could be refused.
+If one is refused, so is the transaction, whoever asked for it, with
+:class:`~numgenius_core.errors.ReactionRefused`, whose cause is the refusal itself. A refused
+reaction to what comes due stops the market: every later transaction meets it first, until the
+reaction is mended. So a reaction looks at the market before it gives a command that could be
+refused.
+
+It gives commands and does nothing itself: it is asked again after a conflict, and by
+:meth:`Writer.until`, where nothing is written.
+
+All writers of a log need the same reactions. An event is reacted to by the writer that brings it
+about, once: if that one has no reaction to it, nobody has, and no card is charged for it any more.
 """
 
 Later = Callable[[Sequence[Event]], AnyCommand]
@@ -111,6 +121,18 @@ def _as_transactions(given: Iterable[Transaction]) -> tuple[Transaction, ...]:
     return transactions
 
 
+class _News(NamedTuple):
+    """A market that goes on, and what it has forgotten since."""
+
+    market: Market
+    instances: dict[ContractId, Instance]
+    volumes: dict[VolumeId, RentedVolume]
+
+
+_TRIES: Final = 300
+"""Conflicts without anything new: one or two are another's ids, and so many are a fault."""
+
+
 class Writer:
     """Carries out transactions on a log that others write too.
 
@@ -120,21 +142,24 @@ class Writer:
     Args:
         log: Where the events are.
         react: What follows from an event at once, in the same transaction; with it, what is due
-            happens step by step. If one of its commands is refused, so is the transaction, and
-            the error says to which event it was a reaction (:data:`Reaction`).
+            happens step by step. All writers of a log need the same: an event is reacted to by
+            the one that brings it about, or by none. If one of its commands is refused, so is the
+            transaction, with ``ReactionRefused`` (:data:`Reaction`).
         notify: Whether entries say who must be told of what, which costs a second look at each
             event.
 
     Attributes:
         log: Where the events are.
         market: After all events that this writer has seen.
-        instances: Destroyed instances, which the market forgets (its archive).
-        volumes: Deleted volumes.
+        instances: Destroyed instances, which the market forgets (its archive). It grows while the
+            writer works: who reads in another thread takes the market first and then this, so that
+            it has all that the market has forgotten.
+        volumes: Deleted volumes, for which the same holds.
 
     Raises:
         WrongType: ``log`` is no ``Log``, or ``react`` no function.
         RuleViolation: Events that contradict each other; it names the first, ``events, row 4`` for
-            the fourth of the log.
+            the fourth of the log. Or the log reads fewer than its ``version`` says.
 
     >>> from datetime import UTC, datetime
     >>> from numgenius_core import Money
@@ -155,43 +180,72 @@ class Writer:
         self.instances: dict[ContractId, Instance] = {}
         self.volumes: dict[VolumeId, RentedVolume] = {}
         self._begin()
-        self.catch_up()
 
     def __repr__(self) -> str:
         log = type(self.log).__name__
         return f"<{type(self).__name__} version={self.market.version}, log={log}>"
 
     def _begin(self) -> None:
-        """Begin with the latest checkpoint, or with nothing."""
-        kept = self.log.checkpoint()
-        self._epoch = self.log.epoch
-        self.market = Market() if kept is None else kept.market
-        self.instances = {} if kept is None else dict(kept.instances)
-        self.volumes = {} if kept is None else dict(kept.volumes)
+        """Begin with the latest checkpoint, or with nothing, and take in what came after it."""
+        news: _News | None = None
+        while news is None:
+            epoch = self.log.epoch
+            kept = self.log.checkpoint() or Checkpoint(market=Market())
+            news = self._news(kept.market, self.log.version, epoch)
+        self._epoch = epoch
+        self.instances = {**kept.instances, **news.instances}
+        self.volumes = {**kept.volumes, **news.volumes}
+        self.market = news.market
+
+    def _news(self, market: Market, there: int, epoch: int) -> _News | None:
+        """Return a market with what a log has after its events, of which it says how many.
+
+        Returns:
+            ``None`` if another epoch has begun: what was read may be gone.
+        """
+        seen, news = market.version, _News(market, {}, {})
+        if self.log.epoch != epoch:
+            return None
+        if there < seen:
+            raise RuleViolation("log", f"the {seen:,} events that it had", f"{there:,} events")
+        if there > seen:
+            events = self.log.read(seen)
+            after = replay_from(
+                *(market, events, news.instances, news.volumes),
+                place="events, row {}",
+                first=seen + 1,
+            )
+            if self.log.epoch != epoch:
+                return None
+            if after.version < there:
+                need = f"the {there:,} events that it says it has"
+                raise RuleViolation("log", need, f"{after.version:,} events")
+            news = news._replace(market=after)
+        return news
 
     def catch_up(self) -> Market:
         """Take in what others have written, and return the market.
 
         Raises:
-            RuleViolation: An event contradicts those before it, or the log has lost some; the path
-                says which it is in the log, ``events, row 4`` for the fourth.
+            RuleViolation: An event contradicts those before it; the path says which it is in the
+                log, ``events, row 4`` for the fourth. Or the log has lost some: it has fewer than
+                it had, or reads fewer than its ``version`` says. This writer is as it was then.
         """
-        there = self.log.version
-        if self.log.epoch != self._epoch:
+        news = self._news(self.market, self.log.version, self._epoch)
+        if news is None:
             self._begin()
-        seen = self.market.version
-        if there < seen:
-            raise RuleViolation("log", f"the {seen:,} events that it had", f"{there:,} events")
-        if there > seen:
-            instances: dict[ContractId, Instance] = {}
-            volumes: dict[VolumeId, RentedVolume] = {}
-            events = self.log.read(seen)
-            self.market = replay_from(
-                self.market, events, instances, volumes, place="events, row {}", first=seen + 1
-            )
-            self.instances.update(instances)
-            self.volumes.update(volumes)
+        else:
+            self._take_in(news)
         return self.market
+
+    def _take_in(self, news: _News | _Batch) -> None:
+        """Go on with a market; the market comes last.
+
+        Another thread that takes it, and then what is gone, finds there all that it has forgotten.
+        """
+        self.instances.update(news.instances)
+        self.volumes.update(news.volumes)
+        self.market = news.market
 
     def execute(
         self,
@@ -213,8 +267,10 @@ class Writer:
             What the commands led to, without what had come due before them.
 
         Raises:
-            NumgeniusError: A command is refused, or a reaction to what it led to or to what came
-                due before it; nothing has happened.
+            NumgeniusError: A command is refused; nothing has happened.
+            ReactionRefused: A reaction is, to what it led to or to what came due before it; nothing
+                has happened, and who asked is not at fault.
+            WrongType: A function among the commands, or a reaction, gave what is no command.
             Exception: What the log raised; nothing has happened as far as the log knows.
         """
         (result,) = self.execute_all([Transaction(commands=commands, command_id=command_id)], at=at)
@@ -237,10 +293,14 @@ class Writer:
             For each what it led to, or why it was refused.
 
         Raises:
-            WrongType: Something that is no transaction.
+            WrongType: Something that is no transaction; or a function of one, or a reaction, gave
+                what is no command, or no text to tell. That is no refusal of who asked.
+            RuleViolation: The log has lost events, as for :meth:`catch_up`; or it said again and
+                again that others were faster, and had nothing new.
             Exception: What the log raised; none of them has happened as far as the log knows.
         """
         wanted: tuple[Transaction, ...] | None = None
+        tries = Counter[tuple[int, int]]()
         while True:
             with self.log.turn():
                 self.catch_up()
@@ -248,16 +308,67 @@ class Writer:
                     wanted = _as_transactions(transactions)
                 instant = utc(at() if callable(at) else at, "at")
                 batch = _Batch(self, max(instant, self.market.now), self._react, self._notify)
-                results = tuple(batch.result(each) for each in wanted)
+                with _mistakes_raised():
+                    results = tuple(batch.result(each) for each in wanted)
                 try:
                     if batch.entries:
                         self.log.append(self.market.version, batch.entries)
-                except Conflict:
+                except Conflict as conflict:
+                    tries[here := (self._epoch, self.market.version)] += 1
+                    if tries[here] > _TRIES:
+                        need = f"to take what follows {self.market.version:,} events, all it has"
+                        raise RuleViolation("log", need, f"{_TRIES} conflicts") from conflict
                     continue
-            self.market = batch.market
-            self.instances.update(batch.instances)
-            self.volumes.update(batch.volumes)
+            self._take_in(batch)
             return results
+
+    def until(self, at: datetime) -> Market:
+        """Return the market as it will be at an instant if nothing else is written.
+
+        With what comes due until then, and the reactions to it: a card that is charged keeps an
+        instance running, of which :func:`~numgenius_core.market.views.until`, which knows no
+        reactions, says that it stops. Nothing is written, so a page that only looks asks this. It
+        is of what this writer has seen (:meth:`catch_up`), and any thread may ask.
+
+        Args:
+            at: When. An instant before the market's last event is taken as the instant of that
+                event, as in :meth:`execute`.
+
+        Raises:
+            WrongType: ``at`` is no datetime, or a reaction gave what is no command.
+            ReactionRefused: A reaction to what comes due is refused.
+
+        >>> from datetime import UTC, datetime, timedelta
+        >>> from numgenius_core import Machine, Mode, Money, PerGpuHour, PriceTerms
+        >>> from numgenius_core.market import commands as do, events as it, views
+        >>> from numgenius_core.market.logs import MemoryLog, Writer
+        >>> def charge(market, event):
+        ...     if isinstance(event, it.ChargeDue):
+        ...         yield do.AddCredit(account=event.account, amount=Money(50))
+        >>> writer, at = Writer(MemoryLog(), react=charge), datetime(2026, 1, 1, tzinfo=UTC)
+        >>> _ = writer.execute(
+        ...     do.AddMachine(machine=Machine(id=1, host="hanna", gpu_name="A100", gpus=4)),
+        ...     do.ListMachine(by="hanna", machine=1, prices=PriceTerms(gpu=PerGpuHour("1.00"))),
+        ...     do.AddCredit(account="ann", amount=Money(30)),
+        ...     do.SetThresholds(by="ann", charge=Money(20)),
+        ...     do.Rent(by="ann", offer=8192, mode=Mode.ON_DEMAND),
+        ...     do.ReportLoaded(contract=2),
+        ...     at=at,
+        ... )
+        >>> later, before = at + timedelta(hours=40), writer.log.version
+        >>> seen = writer.until(later)
+        >>> views.instance(seen, 2).state.value, str(views.balance(seen, "ann", later))
+        ('running', '40.00')
+        >>> views.instance(views.until(writer.market, later), 2).state.value
+        'stopped'
+        >>> writer.log.version == before
+        True
+        """
+        market = self.market
+        course = _Course(market, self._react)
+        with _mistakes_raised():
+            course.pass_time(max(utc(at, "at"), market.now))
+        return course.market
 
     def checkpoint(self) -> Checkpoint:
         """Keep what this writer has seen as a checkpoint, and return it."""
@@ -307,18 +418,23 @@ class _Batch:
 
         def carry_out(given: AnyCommand | Later) -> None:
             command = given(tuple(happened)) if callable(given) else given
+            if not is_command(command):
+                raise _Mistake(no_command(command, "command"))
             happened.extend(course.carry_out(command, self._at))
 
         for command in wanted.commands:
             carry_out(command)
         if wanted.means is not None:
-            for command in _as_commands(wanted.means(course.market, self._at)):
+            for command in _right(_as_commands, wanted.means(course.market, self._at)):
                 carry_out(command)
+        text = None if wanted.tell is None else wanted.tell(before, tuple(happened))
+        if wanted.tell is not None:
+            _right(check_kind, text, str, "tell")
         entry = Entry(
             due=due,
             events=happened,
             command_id=wanted.command_id,
-            text=None if wanted.tell is None else wanted.tell(before, tuple(happened)),
+            text=text,
             notifications=notifications(self.market, (*due, *happened)) if self._notify else (),
         )
         self.market = course.market
@@ -338,12 +454,20 @@ class _Course:
     def pass_time(self, at: datetime) -> list[Event]:
         """Let everything happen that is due up to an instant; each event is reacted to in time."""
         found = list[Event]()
-        while (item := self.market.queue.first) is not None and item[0] <= at:
-            until = at if self._react is None else item[0]
+        while (until := self._next(at)) is not None:
             decision = advance_to(self.market, until)
             self.market = decision.market.market()
             found += self._with_reactions(tuple(decision.events), until)
         return found
+
+    def _next(self, at: datetime) -> datetime | None:
+        """Return up to when time passes next, ``None`` if nothing is left that is due by then."""
+        if self.market.unsettled:  # a log that was read to the midst of what belongs together
+            return self.market.now
+        due = self.market.queue.first
+        if due is None or due[0] > at:
+            return None
+        return at if self._react is None else due[0]
 
     def carry_out(self, command: AnyCommand, at: datetime) -> list[Event]:
         """Carry out a command, and what is the reaction to it; return the events of both."""
@@ -354,10 +478,15 @@ class _Course:
         if self._react is not None:
             for event in events:
                 try:
-                    for command in as_tuple(self._react(self.market, event), "react"):
+                    for command in _right(_reactions, self._react(self.market, event)):
                         found += self._do(command, at)
                 except NumgeniusError as refusal:
-                    raise _in_reaction(refusal, event) from refusal
+                    said = ReactionRefused(type(event).__name__, str(refusal))
+                    said.add_note(f"in reaction to {shown(event)}")
+                    raise said from refusal
+                except _Mistake as mistake:
+                    mistake.fault.add_note(f"in reaction to {shown(event)}")
+                    raise
         return found
 
     def _do(self, command: AnyCommand, at: datetime) -> tuple[Event, ...]:
@@ -366,15 +495,38 @@ class _Course:
         return events
 
 
-def _in_reaction(refusal: NumgeniusError, event: Event) -> NumgeniusError:
-    """Return a refusal of a reaction as one that says so: whoever asked did not ask for it."""
-    words = f"reaction to {type(event).__name__}"
-    said: NumgeniusError
-    if isinstance(refusal, RuleViolation):
-        said = refusal.at(words)
-    elif isinstance(refusal, IllegalMove):
-        said = IllegalMove(refusal.state, f"{words}: {refusal.event}", refusal.legal)
-    else:
-        said = copy(refusal)
-    said.add_note(f"in reaction to {shown(event)}")
-    return said
+class _Mistake(Exception):
+    """What a function of the service gave, and must not: no refusal, so it passes all of them."""
+
+    def __init__(self, fault: WrongType) -> None:
+        super().__init__(fault)
+        self.fault = fault
+
+
+def _right(check: Callable[..., T], *given: object) -> T:
+    """Return what a check makes of what a function of the service gave.
+
+    Raises:
+        _Mistake: It is nothing of its kind.
+    """
+    try:
+        return check(*given)
+    except WrongType as fault:
+        raise _Mistake(fault) from None
+
+
+@contextmanager
+def _mistakes_raised() -> Iterator[None]:
+    """Raise mistakes of the service's functions as what they are."""
+    try:
+        yield
+    except _Mistake as mistake:
+        raise mistake.fault from None
+
+
+def _reactions(given: Iterable[AnyCommand]) -> tuple[AnyCommand, ...]:
+    commands = as_tuple(given, "react")
+    for index, command in enumerate(commands):
+        if not is_command(command):
+            raise no_command(command, f"react[{index}]")
+    return commands

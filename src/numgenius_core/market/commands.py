@@ -189,7 +189,10 @@ class WithdrawMaintenance(Order):
 
 @frozen(kw_only=True)
 class RemoveMachine(Order):
-    """Take an unlisted machine without clients' instances out; the host's own go with it."""
+    """Take an unlisted machine out on which no client has an instance or a volume.
+
+    The host's own go with it.
+    """
 
     by: AccountId
     machine: MachineId
@@ -405,8 +408,8 @@ class Rent(Order):
         label: The client's own name for it.
         volumes: Its own volumes on the same machine that the instance attaches.
         target: The uptime that it wants promised, at most what the listing claims; on demand only.
-        sla_fee: What it was told that this costs, dollars per hour: refused if it is another by
-            now.
+        sla_fee: What it was told that this costs, dollars per hour, exactly or to the nano-dollar,
+            as a quote says it: refused if it is another by now.
     """
 
     by: AccountId

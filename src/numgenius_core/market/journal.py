@@ -21,11 +21,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 from attrs import field, frozen
 
-from numgenius_core._checks import check_kind
+from numgenius_core._checks import MANY_FAULTS, check_kind
 from numgenius_core.documents import from_json, to_json
 from numgenius_core.errors import InvalidDocument, RuleViolation, brief
 from numgenius_core.market._concerns import check_event
@@ -107,10 +107,6 @@ def event_from_json(text: str | bytes) -> Event:
     """
     event: Event = from_json(text, Event, source="event")
     return event
-
-
-_MOST_FAULTS: Final = 100
-"""Faults that are told: one wrong number is a fault of all that it stands beside."""
 
 
 @frozen(kw_only=True)
@@ -199,9 +195,10 @@ def market_from_json(text: str | bytes) -> Market:
     True
     """
     kept = from_json(text, Snapshot, source="snapshot")
-    faults = tuple(islice(_misfits(kept), _MOST_FAULTS))
+    # One wrong number is a fault of all that it stands beside.
+    faults = tuple(islice(_misfits(kept), MANY_FAULTS))
     if faults:
-        raise InvalidDocument("snapshot", faults)
+        raise InvalidDocument("snapshot", faults, more=len(faults) == MANY_FAULTS)
     machines = Table((machine.id, machine) for machine in kept.machines)
     accounts = Table((account.id, account) for account in kept.accounts)
     return Market(

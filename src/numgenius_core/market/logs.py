@@ -6,7 +6,8 @@ A log keeps events in order and takes more only from a writer who has seen all t
 GPU, whatever they know (optimistic concurrency, as event stores have it).
 
 A *command id*, chosen by whoever asks, makes a request that is repeated give its first answer and
-happen once, also where the answer was lost or the writer was killed after it had stored it. A
+happen once, also where the answer was lost, the writer was killed after it had stored it, or two
+writers are asked at once: a log takes no id a second time (``Conflict``, too). A
 refusal is no answer to keep: nothing has happened, and the same request may be right later.
 
 The library has no disk and no network: :class:`MemoryLog` is here, and the example service has

@@ -23,9 +23,8 @@ from numgenius_core._accrual import charge, discounted
 from numgenius_core._checks import check_kind
 from numgenius_core._numbers import fraction, whole_number
 from numgenius_core.errors import RuleViolation
-from numgenius_core.money import ZERO, Money
+from numgenius_core.money import TICKS_PER_NANO, ZERO, Money
 from numgenius_core.prices.schedules import (
-    _NANO,
     FEE,
     MAX_MONTHS,
     CurveSchedule,
@@ -103,10 +102,10 @@ def top_up(
     needed = schedule.exact_deposit(price, time) - remaining.ticks
     if not schedule.max_discount or needed < 0:  # there is nothing to lose
         needed = Fraction(0)
-    smallest = Money.from_ticks(-(-needed // _NANO) * _NANO)
+    smallest = Money.from_ticks(-(-needed // TICKS_PER_NANO) * TICKS_PER_NANO)
     if smallest:
         # Rounded to a nano-dollar, as deposits are, it may be enough, though it is less than exact.
-        less = smallest - Money.from_ticks(_NANO)
+        less = smallest - Money.from_ticks(TICKS_PER_NANO)
         smallest = less if bought_months(schedule, price, remaining + less) >= time else smallest
     return TopUp(
         months=bought,
@@ -156,7 +155,7 @@ def most_that_fits(
     # Quoted deposits are rounded half-even: the exact cost would refuse every other one of those
     # that last until the end, for a part of a nano-dollar.
     room = schedule.deposit(price, months) - remaining
-    return Money.from_ticks(max(0, room.ticks // _NANO) * _NANO)
+    return Money.from_ticks(max(0, room.ticks // TICKS_PER_NANO) * TICKS_PER_NANO)
 
 
 @frozen(kw_only=True)

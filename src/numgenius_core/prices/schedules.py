@@ -36,7 +36,7 @@ from numgenius_core._numbers import (
     said_exact,
 )
 from numgenius_core.errors import RuleViolation, WrongType, brief, shown
-from numgenius_core.money import TICKS_PER_DOLLAR, Money
+from numgenius_core.money import TICKS_PER_NANO, Money
 from numgenius_core.rates import PerHour
 from numgenius_core.units import SECONDS_PER_MONTH, Amount, Exact
 
@@ -49,7 +49,6 @@ LEAST_TO_TELL: Final = PerHour("0.0000072")
 number of seconds has a deposit of its own, which buys just these."""
 _Pair = tuple[Exact, Exact]  # months and a discount
 _MONTH_PARTS: Final = 10**18
-_NANO: Final = TICKS_PER_DOLLAR // 10**9
 
 
 def months_of(value: Exact, path: str = "months") -> Fraction:
@@ -172,7 +171,7 @@ def bought_months(schedule: ReservedSchedule, price: PerHour, deposit: Money) ->
 def prepaid(price: PerHour, months: Fraction, discount: Fraction) -> Money:
     """Return what prepaying some months at a discount costs, half-even to a nano-dollar."""
     ticks, parts = _prepaid(price, months, discount)
-    return Money.from_ticks(round_half_even(ticks, parts * _NANO) * _NANO)
+    return Money.from_ticks(round_half_even(ticks, parts * TICKS_PER_NANO) * TICKS_PER_NANO)
 
 
 def _prepaid(price: PerHour, months: Fraction, discount: Fraction) -> tuple[int, int]:
@@ -183,7 +182,7 @@ def _prepaid(price: PerHour, months: Fraction, discount: Fraction) -> tuple[int,
 
 def _to_nano(amount: Money) -> Money:
     """Return an amount half-even to a nano-dollar."""
-    return Money.from_ticks(round_half_even(amount.ticks, _NANO) * _NANO)
+    return Money.from_ticks(round_half_even(amount.ticks, TICKS_PER_NANO) * TICKS_PER_NANO)
 
 
 def _factor(value: Exact) -> Fraction:

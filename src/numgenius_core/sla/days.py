@@ -57,9 +57,9 @@ class DaySettlement:
         intended: Seconds that the instance was to be up; 0 on a day without rental.
         uptime_parts: The share of them that counts as up, in whole parts of 10⁻⁹, by which days are
             settled: of maintenance that was announced a part counts. ``None`` without rental.
-            Documents call it ``uptime``.
+            Documents have the share, as text, under ``uptime``.
         blend_parts: The uptime blended with longer scales, in whole parts of 10⁻⁹; ``None`` without
-            rental. Documents call it ``blend``.
+            rental. Documents have the share, as text, under ``blend``.
         compute: What the client paid for GPUs, storage and traffic.
         fee: What the client paid for the promise.
         credit: What came back to the client.
@@ -70,8 +70,8 @@ class DaySettlement:
 
     day: datetime
     intended: int
-    uptime_parts: int | None = field(metadata={"stored_as": "uptime"})
-    blend_parts: int | None = field(metadata={"stored_as": "blend"})
+    uptime_parts: int | None = field(metadata={"stored_as": "uptime", "is_share": True})
+    blend_parts: int | None = field(metadata={"stored_as": "blend", "is_share": True})
     compute: Money
     fee: Money
     credit: Money

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any, Final, TypeVar
 
 from hypothesis import strategies as st
@@ -83,23 +84,28 @@ def _first(faults: Iterable[tuple[bool, str]]) -> str | None:
     return next((text for there, text in faults if there), None)
 
 
+def _miscounted(log: Log, events: int) -> str:
+    """Return what is wrong with a log whose version is not the number of its events."""
+    return f"its version is {log.version:,} after {events:,} events"
+
+
 # -- the laws ----------------------------------------------------------------------------------
 
 
 def _order(fresh: Fresh) -> str | None:
     opens = fresh()
-    log = opens()
+    log, early = opens(), opens()
     if (log.version, list(log.read()), log.checkpoint()) != (0, [], None):
         return "a new log is not empty"
-    log.append(0, [Entry(due=[paid(1)], events=[paid(2)]), Entry(events=[paid(3)])])
-    log.append(3, [Entry(events=[])])
-    log.append(3, [Entry(events=[paid(4)])])
+    log.append(0, [Entry(due=[paid(1)], events=[paid(2)])])
+    log.append(2, [Entry(events=[])])
+    log.append(2, [Entry(events=[paid(3)]), Entry(due=[paid(4)], events=[])])
     every = [paid(number) for number in (1, 2, 3, 4)]
-    for each in (log, opens()):
+    for each in (log, early, opens()):
         found = list(each.read())
         fault = _first(
             (
-                (each.version != 4, f"its version is {each.version} after 4 events"),
+                (each.version != 4, _miscounted(each, 4)),
                 (found != every, f"it reads {shown(found)}, not what was appended, in order"),
                 (list(each.read(3)) != every[3:], "after 3 events it does not read the fourth"),
                 (list(each.read(4)) != [], "after all its events it reads more"),
@@ -120,6 +126,8 @@ def _many(fresh: Fresh) -> str | None:
     for start in range(0, len(every), _PAGE):
         log.append(start, [Entry(events=every[start : start + _PAGE])])
     for each in (log, opens()):
+        if each.version != len(every):
+            return _miscounted(each, len(every))
         for after in (0, 1, 5 * _PAGE, len(every) - 1):
             found = list(each.read(after))
             if found != every[after:]:
@@ -143,6 +151,7 @@ def _behind(fresh: Fresh) -> str | None:
     return _first(
         (
             (list(other.read()) != [paid(1)], "it keeps events that it refused"),
+            (other.version != 1, _miscounted(other, 1)),
             (other.reply("late") is not None, "it knows the id of what it refused"),
         )
     )
@@ -224,6 +233,8 @@ def _all_or_nothing(fresh: Fresh) -> str | None:
             if list(each.read()) != every or (each.reply(key) is None) is (refusal is None):
                 done = "taken" if refusal is None else "refused"
                 return f"an append that ends with {what} was {done}, and not all of it"
+            if each.version != len(every):
+                return _miscounted(each, len(every))
         log.append(len(every), [Entry(events=[paid(4)])])
         every.append(paid(4))
         if list(opens().read()) != every:
@@ -308,6 +319,32 @@ def _repeated(fresh: Fresh) -> str | None:
     return None if again == [first, first] else "a request that is repeated gets another answer"
 
 
+def _taken_once(fresh: Fresh) -> str | None:
+    opens = fresh()
+    log, other = opens(), opens()
+    log.append(0, [Entry(events=[], command_id="nothing", text="first")])
+    log.append(0, [Entry(events=[paid(1)], command_id="paid", text="first")])
+    for key, events in product(("nothing", "paid"), ([], [paid(2)])):
+        again = Entry(events=events, command_id=key, text="again")
+        for entries in ([again], [Entry(events=[paid(3)], command_id="new"), again]):
+            what = f"an id that is there already, {'with' if events else 'without'} events,"
+            try:
+                other.append(1, entries)
+            except Conflict as conflict:
+                if (conflict.expected, conflict.found) != (1, 1):
+                    return f"the conflict of {what} names other numbers of events: {conflict}"
+            except Exception as fault:  # noqa: BLE001 - whatever a database says
+                return f"{what} is refused by {shown(fault)}, and not as a conflict"
+            else:
+                return f"{what} is taken again"
+            for each in (log, opens()):
+                known, new = each.reply(key), each.reply("new")
+                kept = (each.version, list(each.read()), known and known.text, new)
+                if kept != (1, [paid(1)], "first", None):
+                    return f"{what} is refused, and something of it is kept"
+    return None
+
+
 def _in_memory() -> Opens:
     log = MemoryLog()
     return lambda: log
@@ -363,6 +400,11 @@ LOG: Final = Rule(
             sentence="a request that is repeated gives its first answer and happens once",
             check=_repeated,
         ),
+        Law(
+            name="an id is taken once",
+            sentence="append refuses a command id that is there already, as a conflict",
+            check=_taken_once,
+        ),
     ),
     ours=_in_memory,
 )
@@ -374,10 +416,13 @@ def check_log(fresh: Callable[[], Callable[[], Log]]) -> None:
 
     It tries whether events come back in order and all of them (10,001, more than a page of most
     storage has); whether who is behind is refused, and an append is kept as a whole or not at all;
-    whether command ids are told apart that storage may take for one (``Order 7`` and ``order 7``,
-    ``order_7``, a blank at the end, 200 characters of which the last differs), and the text of an
-    answer comes back whole, of 70,000 characters, of none, or no text; and whether one start after
-    another goes on from the latest checkpoint, with all that was destroyed until then, in order.
+    whether its version is always the number of its events; whether a command id that is there
+    already is a conflict, also where nothing happened (two writers who are asked at once for the
+    same would give two answers); whether command ids are told apart that storage may take for one
+    (``Order 7`` and ``order 7``, ``order_7``, a blank at the end, 200 characters of which the last
+    differs), and the text of an answer comes back whole, of 70,000 characters, of none, or no text;
+    and whether one start after another goes on from the latest checkpoint, with all that was
+    destroyed until then, in order.
 
     It does not tell what no test can see: whether events outlive a crash, whether a reader sees
     half of an append that is being written, and whether a log whose storage takes everything would

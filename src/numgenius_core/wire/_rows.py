@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from attrs import field, frozen
 
-from numgenius_core._checks import ReadOnly, all_told, read_only_json
+from numgenius_core._checks import MANY_FAULTS, ReadOnly, all_told, read_only_json
 from numgenius_core._json import field_path
 from numgenius_core._json.packings import Source, name_of, text_of
 from numgenius_core._tables import Tabular
@@ -250,6 +250,8 @@ def read_items(
                 known = error.faults
         faults += known
         skipped += 1
+        if on_error == "raise" and len(faults) >= MANY_FAULTS:
+            raise InvalidDocument(name, faults[:MANY_FAULTS], more=True)
     if faults and on_error == "raise":
         raise InvalidDocument(name, faults)
     return RowReading(

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from attrs import evolve, field, frozen
 
-from numgenius_core._checks import all_told, check_kind
+from numgenius_core._checks import MANY_FAULTS, all_told, check_kind
 from numgenius_core._json import field_path
 from numgenius_core._json.packings import Source, name_of, text_of
 from numgenius_core.errors import InvalidDocument, RuleViolation, WrongType, brief, shown
@@ -201,13 +201,19 @@ class _Snapshot:
         self.faults: list[RuleViolation] = []
         self.skipped = 0
 
-    def leave_out(self, faults: Sequence[RuleViolation], fault: RuleViolation | None) -> None:
-        """Leave out a record with its faults and that of its time, which is told once."""
+    def leave_out(self, faults: Sequence[RuleViolation], fault: RuleViolation | None) -> int:
+        """Leave out a record with its faults and that of its time, which is told once.
+
+        Returns:
+            How many faults that are.
+        """
+        before = len(self.faults)
         self.skipped += 1
         self.faults += faults
         told = {each.path for each in (*faults, *self.faults[-1:])}
         if fault is not None and fault.path not in told:
             self.faults.append(fault)
+        return len(self.faults) - before
 
     def reading(self, name: str, now: datetime | None, earlier: tuple[datetime, ...]) -> Reading:
         at = self.at or told_by_end(self.offers)
@@ -235,21 +241,28 @@ def _snapshots(
     times = _Times(naive)
     found: defaultdict[datetime | None, _Snapshot] = defaultdict(_Snapshot)
     undated: list[str] = []
+    told = 0  # faults so far
     for raw, offer, faults in _read_all(text_of(source, name), name, naive, known):
         at, fault = times.of(raw)
         snapshot = found[at]
         snapshot.at = at
         if offer is None or fault is not None:
-            snapshot.leave_out(faults, fault)
+            told += snapshot.leave_out(faults, fault)
+            if on_error == "raise" and told >= MANY_FAULTS:
+                raise InvalidDocument(name, _all_faults(found)[:MANY_FAULTS], more=True)
             continue
         if at is None:
             undated.append(raw.place)
         snapshot.offers.append(offer)
     if undated and len(found) > 1:
         _refuse_undated(found[None], undated)
-    if on_error == "raise" and (bad := [f for each in found.values() for f in each.faults]):
+    if on_error == "raise" and (bad := _all_faults(found)):
         raise InvalidDocument(name, bad)
     return _in_order(list(found.values()), _offer_key(known)), name
+
+
+def _all_faults(found: Mapping[datetime | None, _Snapshot]) -> list[RuleViolation]:
+    return [fault for each in found.values() for fault in each.faults]
 
 
 class _Times:

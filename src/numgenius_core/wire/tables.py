@@ -18,7 +18,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from numgenius_core._checks import check_kind, is_series
+from numgenius_core._checks import MANY_FAULTS, check_kind, is_series
 from numgenius_core._json import file_name
 from numgenius_core._json.packings import Source, name_of, text_of
 from numgenius_core._json.tables import Table, require, table_of
@@ -265,11 +265,7 @@ def price_changes(
             all of them together.
         RuleViolation: ``naive`` is no word of its.
     """
-    if naive not in ("refuse", "utc"):
-        raise RuleViolation("naive", "'refuse' or 'utc'", shown(naive))
-    for path, word in (("time", time), ("price", price)):
-        if word is not None:
-            check_kind(word, str, path)
+    _check_words(naive, time, price)
     name = name_of(source)
     rows, there, sign = _history(text_of(source, name), name, time, price, header)
     when = _column(there, time, _TIMES, "the time", name)
@@ -282,6 +278,8 @@ def price_changes(
     found: defaultdict[str, dict[datetime, _Change]] = defaultdict(dict)
     faults: list[RuleViolation] = []
     for place, row in rows:
+        if len(faults) >= MANY_FAULTS:
+            raise InvalidDocument(name, faults, more=True)
         try:
             at = _time(row.get(when), f"{place}, {when}", naive)
             rate = _price(row.get(what), f"{place}, {what}", sign)
@@ -298,6 +296,14 @@ def price_changes(
     if not found:
         raise ParseError(name, _HISTORY, "no row")
     return {key: _by_second(series) for key, series in found.items()}
+
+
+def _check_words(naive: Naive, time: str | None, price: str | None) -> None:
+    if naive not in ("refuse", "utc"):
+        raise RuleViolation("naive", "'refuse' or 'utc'", shown(naive))
+    for path, word in (("time", time), ("price", price)):
+        if word is not None:
+            check_kind(word, str, path)
 
 
 def _by_second(series: Mapping[datetime, _Change]) -> tuple[tuple[datetime, PerHour], ...]:

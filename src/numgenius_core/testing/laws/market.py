@@ -148,7 +148,7 @@ def books_of(
     """
     market = views.until(market, at)
     there = list(_instances(market))
-    ever = {each.id: each for each in (*there, *(archive or {}).values())}
+    ever = dict(archive or {}) | {each.id: each for each in there}  # in both: one, as it is there
     known = {
         key: statement(each.history, Interval(each.contract.start, at))
         for key, each in ever.items()
@@ -156,8 +156,8 @@ def books_of(
     }
     rented = (each for place in market.machines.values() for each in place.volumes.values())
     stored = {
-        each.id: volume_statement(each.history, Interval(each.contract.start, at))
-        for each in (*rented, *(volumes or {}).values())
+        key: volume_statement(each.history, Interval(each.contract.start, at))
+        for key, each in (dict(volumes or {}) | {each.id: each for each in rented}).items()
         if each.contract.start < at
     }
     return Books(
