@@ -173,6 +173,7 @@ class TestTheRecord:
             "r_be",
             "days",
             "params",
+            "spread",
             "net",
             "gain",
             "worst_day_credit",
@@ -184,8 +185,8 @@ class TestTheRecord:
             "r_target": 0.95,
             "p": 0.666666667,
             "beta": 0.3,
-            "spread": 0.5,
         }
+        assert record["spread"] == 0.5
         flows = {
             key: sum((Decimal(day[key]) for day in record["days"]), Decimal(0))
             for key in record["days"][0]

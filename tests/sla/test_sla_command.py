@@ -92,8 +92,8 @@ class TestTheBacktest:
             "r_target": 0.95,
             "p": 0.666666667,
             "beta": 0.3,
-            "spread": 0.5,
         }
+        assert found["spread"] == 0.5
         assert len(found["days"]) == 10
         assert found["ignored_seconds"] == 3_600
         fees = sum(Decimal(day["client_premium_to_escrow"]) for day in found["days"])
@@ -134,8 +134,7 @@ class TestTheBacktest:
         title, head, *rows = capsys.readouterr().out.splitlines()
         params = told["params"]
         assert title == (
-            f"claim {params['r_claim']:g}, spread {params['spread']:g}, "
-            f"target {params['r_target']:g}"
+            f"claim {params['r_claim']:g}, spread {told['spread']:g}, target {params['r_target']:g}"
         )
         names = ("compute $", "fee $", "credit $", "by host $", "to host $")
         assert " ".join(head.split()) == " ".join(("day uptime blend", *names))

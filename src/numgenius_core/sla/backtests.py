@@ -103,7 +103,6 @@ class Backtest(Tabular):
             "r_claim": terms.promise.claim,
             "r_target": terms.target,
             "p": terms.promise.confidence,
-            "spread": terms.promise.spread,
             "beta": self.beta,
         }
         return {
@@ -112,6 +111,7 @@ class Backtest(Tabular):
             "r_be": _number(self.r_be),
             "days": [_day(day) for day in settled.days],
             "params": {name: _number(value) for name, value in numbers.items()},
+            "spread": _number(terms.promise.spread),
             "net": _text(self.net),
             "gain": _text(self.gain),
             "worst_day_credit": _text(settled.worst_day_credit),
