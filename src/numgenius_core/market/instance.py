@@ -15,7 +15,7 @@ from datetime import datetime
 from fractions import Fraction
 from functools import lru_cache, partial
 from math import lcm
-from typing import Final
+from typing import Any, Final
 
 from attrs import NOTHING, evolve, field, fields, frozen
 
@@ -258,11 +258,12 @@ NEW_INSTANCE: Final[Instance] = maker(Instance)(
 )
 """An instance with nothing of its own: a new one is as this one in all that is left out."""
 # These fill in the slot of an instance that was just made and that nobody else has.
-fill_flow: Final = Instance.flow.__set__  # type: ignore[attr-defined]
-fill_deposit: Final = Instance.deposit.__set__  # type: ignore[attr-defined]
-fill_promise: Final = Instance.promise.__set__  # type: ignore[union-attr]
-_fill_entry: Final = Instance._entry.__set__  # type: ignore[union-attr]
-_fill_entry(NEW_INSTANCE, None)
+_SLOTS: Final[Any] = Instance  # whose fields are slots, which no type checker sees
+fill_flow: Final[Callable[[Instance, Flow], None]] = _SLOTS.flow.__set__
+fill_deposit: Final[Callable[[Instance, Ledger], None]] = _SLOTS.deposit.__set__
+fill_promise: Final[Callable[[Instance, PromiseState], None]] = _SLOTS.promise.__set__
+_fill_entry: Final[Callable[[Instance, Entry], None]] = _SLOTS._entry.__set__
+_SLOTS._entry.__set__(NEW_INSTANCE, None)
 
 
 def with_present_bid(instance: Instance) -> Contract:

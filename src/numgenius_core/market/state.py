@@ -8,7 +8,7 @@ a machine, and hosts and clients use separate accounts (G10).
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Final, NoReturn, TypeVar
@@ -342,7 +342,8 @@ repopulated: Final = copier_of(
 )
 
 
-fill_due: Final = MachineState.due.__set__  # type: ignore[union-attr]
+_SLOTS: Final[Any] = MachineState  # whose fields are slots, which no type checker sees
+fill_due: Final[Callable[[MachineState, datetime | None], None]] = _SLOTS.due.__set__
 """Fills in when a machine is due that was just made and that nobody else has."""
 
 
