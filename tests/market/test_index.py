@@ -77,8 +77,10 @@ def test_it_is_kept_instance_by_instance(steps: tuple[tuple[c.Command, datetime]
     market = one_by_one = Market()
     for command, at in steps:
         with suppress(NumgeniusError):
+            before = market
             market, events = execute(market, command, at)
             check(market)
+            check(before)  # a value that a command has not touched
             for event in events:
                 one_by_one = evolve(one_by_one, event)
                 check(one_by_one)
@@ -357,3 +359,16 @@ class TestWhatFlows:
         w.rent(2, by=HOST)
         w.do(c.Tick(), 36_000)
         assert w.balance(HOST) == Money(5)
+
+
+def test_a_market_is_not_touched_by_what_comes_after() -> None:
+    """What is looked up of a machine is copied before it changes, all of it."""
+    w = world(2, prices(1))
+    markets = [w.market]
+    first = w.rent(1, bid="0.5")
+    markets.append(w.market)
+    w.rent(1, by=BOB)  # pauses it
+    markets.append(w.market)
+    w.do(c.Destroy(by=ANN, contract=first))
+    for market in markets:
+        check(market)
