@@ -44,6 +44,7 @@ def looked_up(index: MachineIndex, state: MachineState) -> dict[str, Any]:
         "stored_mb": index.stored_mb,
         "count": index.count,
         "claims": {key: list(each) for key, each in index.claims.items()},
+        "heads": index.heads,
         "holding": index.holding,
         "restarting": index.restarting,
         "dues": list(index.dues),
