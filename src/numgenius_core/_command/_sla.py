@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numgenius_core._command._options import Subparsers
     from numgenius_core.errors import RuleViolation
-    from numgenius_core.sla import Promise, UptimeHistory
+    from numgenius_core.sla import Promise, TriedPromise, UptimeHistory
     from numgenius_core.sla.evidence import OutageBand
 
 
@@ -212,7 +212,6 @@ def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
     from attrs import evolve
 
     from numgenius_core._command._reading import read, share
-    from numgenius_core._numbers import decimal_text
     from numgenius_core.errors import RuleViolation
     from numgenius_core.rates import PerHour
     from numgenius_core.sla import advise_promise, estimate_uptime
@@ -233,19 +232,7 @@ def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
     table = advice.table()
     # Outages that count for nothing are told of the estimate, once.
     said = evolve(table, notes=()).text() if advice.tried else table.title
-    tried = [
-        {
-            "claim": float(each.cover.terms.promise.claim),
-            "spread": round(float(each.cover.terms.promise.spread), 9),
-            "confidence": each.cover.terms.promise.band.value,
-            "fee_per_hour": str(each.cover.fee),
-            "fees": decimal_text(each.fees.to_decimal(12), 2),
-            "net": decimal_text(each.net.to_decimal(12), 2),
-            "gain": decimal_text(each.gain.to_decimal(12), 2),
-            "worst_day_credit": decimal_text(each.worst_day_credit.to_decimal(12), 2),
-        }
-        for each in advice.tried
-    ]
+    tried = [_tried(each) for each in advice.tried]
     return {
         "offer": advice.best is not None,
         "best": tried[0] if advice.best else None,
@@ -260,6 +247,22 @@ def _advise(options: Namespace) -> tuple[dict[str, Any], str]:
         "unsold": advice.unsold,
         "tried": tried,
     }, f"{estimate}\n\n{said}"
+
+
+def _tried(one: TriedPromise) -> dict[str, Any]:
+    from numgenius_core._numbers import decimal_text
+
+    promise = one.cover.terms.promise
+    return {
+        "claim": float(promise.claim),
+        "spread": round(float(promise.spread), 9),
+        "confidence": promise.band.value,
+        "fee_per_hour": str(one.cover.fee),
+        "fees": decimal_text(one.fees.to_decimal(12), 2),
+        "net": decimal_text(one.net.to_decimal(12), 2),
+        "gain": decimal_text(one.gain.to_decimal(12), 2),
+        "worst_day_credit": decimal_text(one.worst_day_credit.to_decimal(12), 2),
+    }
 
 
 def _band(name: str, found: OutageBand) -> dict[str, Any]:
